@@ -1,0 +1,9 @@
+"""The published system's second command: evaluate a checkpoint on the test split.
+
+python -u eval.py --config_exp configs/google_commands/lambda_resnet18.yml --model output/google_commands/RUN/best.pth.tar
+"""
+
+from watchword.cli import eval_door
+
+if __name__ == "__main__":
+    eval_door()

@@ -1,0 +1,204 @@
+"""Files ↔ waveforms, and the gate that refuses what is no usable audio.
+
+In comes a sound file of any rate and any number of channels, out goes a mono float32 waveform at 16
+kHz in [-1, 1]; or the other way round, as 16-bit PCM. It is a room because whoever reads, streams,
+prepares or checks audio must agree on rate, scale and on what is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from watchword.errors import AudioError, DataError
+from watchword.units import SAMPLE_RATE_HZ, Hz
+
+Waveform = NDArray[np.float32]
+Pcm = NDArray[np.int16]
+
+AUDIO_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".opus")
+FULL_SCALE: Final = 32_768  # what a sample of 1.0 is in 16-bit PCM
+# Lossy decoders overshoot a clipped recording by some tenths; beyond twice full scale the numbers
+# are of another scale, such as integers stored as floats.
+MAX_DECODED: Final = 2.0
+MAX_WAVEFORM: Final = 1.0 + 1e-3
+
+
+def read(path: str | Path) -> tuple[Waveform, Hz, int]:
+    """Return the audio of a file as the rest of the house wants it.
+
+    Channels are averaged, other rates are resampled to 16 kHz (soxr, quality HQ), and the overshoot
+    of decoders and of resampling is cut to [-1, 1]. Values beyond ±2 are refused: they are of
+    another scale.
+
+    Args:
+        path: A file in any format that libsndfile reads.
+
+    Returns:
+        The waveform, shape ``(samples,)``, at 16 kHz in [-1, 1]; the rate of the file in Hz; its
+        channels.
+
+    Raises:
+        AudioError: If the file is missing, cannot be decoded, is empty, or holds values that are no
+            audio.
+    """
+    samples, rate_hz = decode(path)
+    return conform(samples, rate_hz, what=str(path)), rate_hz, samples.shape[1]
+
+
+def decode(path: str | Path) -> tuple[NDArray[np.float32], Hz]:
+    """Return the samples of a file as they are stored, and its rate.
+
+    Args:
+        path: A file in any format that libsndfile reads.
+
+    Returns:
+        Samples, shape ``(samples, channels)``, full scale being ±1; the rate in Hz.
+
+    Raises:
+        AudioError: If the file is missing, empty, or cannot be decoded.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            return file.read(dtype="float32", always_2d=True), file.samplerate
+    # TypeError: a name in .raw, which cannot be opened alone; MemoryError: a header that claims
+    # terabytes
+    except (soundfile.SoundFileError, OSError, TypeError, MemoryError) as error:
+        raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
+
+
+def conform(samples: NDArray[np.float32], rate_hz: Hz, *, what: str = "the audio") -> Waveform:
+    """Return decoded samples as a waveform: one channel, 16 kHz, in [-1, 1].
+
+    Args:
+        samples: As ``decode`` returns them, shape ``(samples, channels)``.
+        rate_hz: Their rate.
+        what: What error messages call them.
+
+    Returns:
+        The waveform, shape ``(samples,)``.
+
+    Raises:
+        AudioError: If there are no samples, or values that are not finite or of another scale.
+    """
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if mono.size == 0:
+        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+    _refuse_values(mono, MAX_DECODED, what)
+    if rate_hz != SAMPLE_RATE_HZ:
+        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    if mono.size == 0:
+        raise AudioError(
+            f"{what}: too short to be resampled from {rate_hz:,} Hz, needed at least one sample at "
+            f"{SAMPLE_RATE_HZ:,} Hz; remove it or record it again"
+        )
+    return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+
+
+def write(path: str | Path, waveform: NDArray[np.floating[Any]]) -> None:
+    """Write a waveform as a 16-bit PCM WAV file, whole or not at all.
+
+    Args:
+        path: File to write; its folder must exist.
+        waveform: Audio at 16 kHz in [-1, 1], shape ``(samples,)``.
+
+    Raises:
+        AudioError: If the waveform does not pass the gate (see ``check``).
+        DataError: If the file cannot be written.
+    """
+    check(waveform)
+    path = Path(path)
+    encoded = io.BytesIO()
+    soundfile.write(encoded, to_int16(waveform), SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        partial.write_bytes(encoded.getbuffer())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{path}: could not be written ({error.strerror}), needed a writable folder with room; "
+            "choose another folder or free some space"
+        ) from error
+
+
+def check(waveform: NDArray[np.floating[Any]]) -> None:
+    """Let usable audio through and refuse everything else: the gate.
+
+    Args:
+        waveform: What claims to be audio: float32 or float64, shape ``(samples,)``, in [-1, 1].
+
+    Raises:
+        AudioError: If it has another type or shape, no samples, NaN or infinite values, or values
+            beyond ±1.
+
+    Example:
+        >>> check(np.zeros(16_000, dtype=np.float32))
+    """
+    if waveform.dtype not in (np.float32, np.float64):
+        raise AudioError(
+            f"the waveform has type {waveform.dtype}, needed float32 in [-1, 1]; "
+            "divide 16-bit samples by 32768"
+        )
+    if waveform.ndim != 1:
+        raise AudioError(
+            f"the waveform has shape {waveform.shape}, needed (samples,); "
+            "average the channels first"
+        )
+    if waveform.size == 0:
+        raise AudioError("the waveform has no samples, needed at least one; record it again")
+    _refuse_values(waveform, MAX_WAVEFORM, "the waveform")
+
+
+def to_int16(waveform: NDArray[np.floating[Any]]) -> Pcm:
+    """Return a waveform as 16-bit samples, rounded to the nearest and limited to what 16 bits hold.
+
+    Args:
+        waveform: Audio in [-1, 1], any shape.
+
+    Returns:
+        Samples in [-32768, 32767], same shape. Audio that came from 16-bit PCM comes back bit for
+        bit.
+
+    Example:
+        >>> to_int16(np.array([-1.0, 0.5, 1.0])).tolist()
+        [-32768, 16384, 32767]
+    """
+    scaled = np.rint(waveform * FULL_SCALE)
+    samples: Pcm = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return samples
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """Return what is wrong with a file that could not be decoded, and what to do."""
+    if not path.is_file():
+        return "no such file, needed a sound file; check the name"
+    if path.stat().st_size == 0:
+        return "the file is empty (0 bytes), needed audio; remove it or record it again"
+    reason = getattr(error, "error_string", None) or str(error) or type(error).__name__
+    return (
+        f"cannot be decoded ({reason.strip().rstrip('.')}), needed a format that libsndfile "
+        "reads, such as WAV, FLAC, OGG or Opus; convert it or remove it"
+    )
+
+
+def _refuse_values(waveform: NDArray[np.floating[Any]], limit: float, what: str) -> None:
+    """Raise unless all values are finite and within ±limit."""
+    peak = float(np.abs(waveform).max())  # NaN if any value is
+    if not np.isfinite(peak):
+        raise AudioError(
+            f"{what}: NaN or infinite samples found, needed finite values in [-1, 1]; "
+            "record or export it again"
+        )
+    if peak > limit:
+        raise AudioError(
+            f"{what}: samples up to ±{peak:.6g} found, needed values in [-1, 1]; "
+            "scale the audio before it is stored"
+        )

@@ -1,0 +1,443 @@
+"""Settings → objects: the only room that knows both.
+
+In come typed settings, out go corpora, networks, front ends, optimisers and devices. A room because no layer and no loop
+may read settings, and no setting may know a class: what a word in a YAML file means is decided here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from watchword import augment, features, models
+from watchword.checkpoint import Checkpoint, refuse_other_weights
+from watchword.config import (
+    AugmentSettings,
+    CorpusSettings,
+    Environment,
+    FeatureSettings,
+    Settings,
+    TrainSettings,
+)
+from watchword.data import archives, batches, clips, sampling
+from watchword.data.batches import Reader
+from watchword.data.manifest import Split
+from watchword.data.sampling import Plan, Source
+from watchword.errors import CheckpointError, ConfigError
+from watchword.sync import SyncBatchNorm
+from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ
+
+Told = Callable[[str, int, int], None]
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Hear how a long preparation goes, and say nothing."""
+
+
+class Classifier(nn.Module):
+    """A whole model, waveform in and logits out: its front end and its network.
+
+    Args:
+        ear: Front end, waveform ``(batch, samples)`` to features ``(batch, mels, frames)``.
+        network: Features to logits ``(batch, classes)``.
+    """
+
+    def __init__(self, ear: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.ear, self.network = ear, network
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return logits, shape ``(batch, classes)``.
+
+        Args:
+            waveform: Shape ``(batch, samples)``, in [-1, 1].
+        """
+        logits: Tensor = self.network(self.ear(waveform))
+        return logits
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+def sources(settings: Settings, environment: Environment, told: Told = quiet) -> list[Source]:
+    """Return the corpora of a run, downloaded and prepared if they are not.
+
+    Args:
+        settings: Which corpora.
+        environment: Where they live.
+        told: Called with what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: If a folder is missing or holds no speech.
+    """
+    return [
+        source(corpus, environment, train_on_dropped=settings.data.train_on_dropped, told=told)
+        for corpus in settings.data.corpora
+    ]
+
+
+def source(
+    corpus: CorpusSettings, environment: Environment, *, train_on_dropped: bool, told: Told = quiet
+) -> Source:
+    """Return one corpus, downloaded and prepared if it is not.
+
+    Args:
+        corpus: Its section of the settings.
+        environment: Where data lives.
+        train_on_dropped: Whether training hears clips that v0.02 of Speech Commands dropped.
+        told: Called with what is done, how much of it, and of how much.
+    """
+    folder = Path(corpus.folder)
+    if not folder.is_absolute() and not folder.is_dir():
+        folder = environment.datasets / corpus.folder
+    if not folder.is_dir() and folder.name in archives.ARCHIVES:
+        folder = archives.fetch(
+            folder.name,
+            environment.datasets,
+            progress=lambda done, total: told(f"downloading {folder.name}", done, total),
+        )
+    store = clips.prepare(
+        folder,
+        environment.prepared,
+        cut=corpus.cut,
+        workers=min(8, os.cpu_count() or 1),
+        progress=lambda done, total: told(f"preparing {folder.name}", done, total),
+    )
+    left_out = frozenset(corpus.leave_out)
+    return Source(
+        name=folder.name,
+        store=store,
+        share=corpus.share,
+        words=corpus.words,
+        hold_out=corpus.hold_out,
+        leave_out=left_out if train_on_dropped else left_out | store.manifest.dropped,
+        is_rebuilt=corpus.is_rebuilt,
+    )
+
+
+def plan(settings: Settings, corpora: Sequence[Source]) -> Plan:
+    """Return what every epoch hears.
+
+    Args:
+        settings: Task, seed and shares.
+        corpora: Prepared corpora.
+    """
+    return sampling.plan(
+        corpora,
+        settings.find_task(),
+        seed=settings.seed,
+        unknown_share=settings.data.unknown_share,
+        silence_share=settings.data.silence_share,
+    )
+
+
+def reader(settings: Settings, corpora: Sequence[Source], split: Split) -> Reader:
+    """Return what reads the audio of a split.
+
+    Args:
+        settings: Which background recordings are held out.
+        corpora: Prepared corpora.
+        split: The split.
+    """
+    noise = batches.background(corpora, split, hold_out=settings.data.hold_out_backgrounds)
+    return Reader(corpora, noise, split)
+
+
+# --------------------------------------------------------------------------------------------------------------- model
+
+
+def ear(settings: FeatureSettings) -> features.LogMel | features.Mfcc:
+    """Return the front end.
+
+    Args:
+        settings: Section ``features``.
+    """
+    common = settings.model_dump(exclude={"kind", "coefficients", "is_normalised"})
+    if settings.kind == "mfcc":
+        return features.Mfcc(coefficients=settings.coefficients, **common)
+    return features.LogMel(**common)
+
+
+def normalise(front_end: features.LogMel | features.Mfcc, waveforms: Iterable[Tensor]) -> None:
+    """Give a front end the mean and deviation of each band over some audio.
+
+    Args:
+        front_end: The front end, changed in place.
+        waveforms: Batches ``(batch, samples)``.
+    """
+    front_end.set_normalisation(*features.estimate_normalisation(front_end, waveforms))
+
+
+def network(settings: Settings, classes: int) -> nn.Module:
+    """Return the network, freshly initialised.
+
+    Args:
+        settings: Sections ``model`` and ``features``.
+        classes: Number of outputs.
+    """
+    chosen = settings.model
+    return models.create(
+        chosen.name,
+        classes=classes,
+        width=chosen.width,
+        mels=settings.features.bands,
+        **chosen.options,
+    )
+
+
+def classifier(settings: Settings, classes: int) -> Classifier:
+    """Return front end and network, freshly initialised.
+
+    Args:
+        settings: Sections ``model`` and ``features``.
+        classes: Number of outputs.
+    """
+    return Classifier(ear(settings.features), network(settings, classes))
+
+
+def trained(checkpoint: Checkpoint) -> Classifier:
+    """Return the model of a checkpoint, in eval mode.
+
+    Args:
+        checkpoint: As read from disk.
+
+    Raises:
+        CheckpointError: If the weights are not those of the network that the settings describe.
+    """
+    model = classifier(checkpoint.settings, len(checkpoint.labels))
+    try:
+        model.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise refuse_other_weights(error, checkpoint.settings) from error
+    if not all(bool(torch.isfinite(w).all()) for w in checkpoint.weights.values()):
+        raise CheckpointError(
+            "the weights hold numbers that are not finite: the run had diverged; use an earlier "
+            "checkpoint, or train again with a lower train.learning_rate"
+        )
+    return model.eval()
+
+
+def measure(checkpoint: Checkpoint) -> models.Size:
+    """Count the parameters and multiply-accumulates of a checkpoint's network over one clip.
+
+    Args:
+        checkpoint: The model.
+    """
+    settings = checkpoint.settings
+    frames = ear(settings.features).frames(CLIP_SAMPLES)
+    return models.measure_size(
+        network(settings, len(checkpoint.labels)), mels=settings.features.bands, frames=frames
+    )
+
+
+def synchronised(module: nn.Module, device: torch.device) -> nn.Module:
+    """Return a network whose batch normalisation sees the batches of all processes.
+
+    Args:
+        module: The network, changed in place.
+        device: Where it will train.
+    """
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    return SyncBatchNorm.convert(module)
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+
+
+class Chain:
+    """What is done to the clips of a batch, from waveform to features.
+
+    Random numbers are drawn for a whole batch, and applied to the part of it that a process learns from.
+
+    Args:
+        waveform: Steps ``(batch, samples)`` to the same, in order.
+        features: Steps ``(batch, mels, frames)`` to the same, in order.
+        mixup: Mixes pairs of clips and their classes, or nothing.
+        device: Where batches live.
+    """
+
+    def __init__(
+        self,
+        waveform: augment.Augment,
+        features: augment.Augment,
+        mixup: augment.Mixup | None,
+        device: torch.device,
+    ) -> None:
+        self.waveform, self.features, self.mixup, self.device = waveform, features, mixup, device
+
+    def draw(self, rng: np.random.Generator, batch: int) -> list[dict[str, np.ndarray]]:
+        """Return the random numbers of a batch.
+
+        Args:
+            rng: Where they come from.
+            batch: Clips in it.
+        """
+        mixes = [self.mixup.draw(rng, batch)] if self.mixup else []
+        return [self.waveform.draw(rng, batch), self.features.draw(rng, batch), *mixes]
+
+    def on_waveforms(self, x: Tensor, draws: Sequence[dict[str, np.ndarray]], part: slice) -> Tensor:
+        """Return augmented waveforms ``(clips, samples)``.
+
+        Args:
+            x: The part's waveforms.
+            draws: The batch's random numbers.
+            part: The part.
+        """
+        return self.waveform.apply(x, self._of(draws[0], part))
+
+    def on_features(
+        self, x: Tensor, targets: Tensor, draws: Sequence[dict[str, np.ndarray]], part: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Return augmented features ``(clips, mels, frames)`` and targets ``(clips, classes)``.
+
+        Args:
+            x: The part's features.
+            targets: Their classes, each row with sum 1.
+            draws: The batch's random numbers.
+            part: The part.
+        """
+        x = self.features.apply(x, self._of(draws[1], part))
+        if self.mixup is None:
+            return x, targets
+        mixes = self._of(draws[2], part)
+        return self.mixup.apply(x, mixes), self.mixup.apply(targets, mixes)
+
+    def _of(self, draws: dict[str, np.ndarray], part: slice) -> dict[str, Tensor]:
+        """Return the random numbers of a part, on the device."""
+        return augment.as_tensors(augment.take(draws, part), self.device)
+
+
+def augmentation(
+    settings: AugmentSettings, noise: np.ndarray, device: torch.device, *, seed: int
+) -> Chain:
+    """Return what is done to training clips.
+
+    Args:
+        settings: Section ``augment``.
+        noise: Background of the training split, int16 ``(samples,)``.
+        device: Where batches live.
+        seed: Seed of the rooms.
+    """
+    pool = torch.from_numpy(noise.copy()).to(device)
+    steps: dict[str, Callable[..., augment.Step]] = {
+        "resample": lambda s, **p: augment.Resample(speed=(1 - s.fraction, 1 + s.fraction), **p),
+        "time_stretch": lambda s, **p: augment.TimeStretch(rate=(s.slowest, s.fastest), **p),
+        "pitch_shift": lambda s, **p: augment.PitchShift(limit_semitones=s.semitones, **p),
+        "shift": lambda s, **p: augment.Shift(limit_samples=_samples(s.milliseconds), **p),
+        "shift_fraction": lambda s, **p: augment.ShiftFraction(limit=s.fraction, **p),
+        "random_placement": lambda s, **p: augment.RandomPlacement(samples=CLIP_SAMPLES, **p),
+        "zero_segment": lambda s, **p: augment.ZeroSegment(
+            segment_samples=_samples(s.milliseconds), **p
+        ),
+        "reverb": lambda s, **p: augment.Reverb(
+            rooms=augment.synthetic_rooms(s.rooms, seed).to(device), **p
+        ),
+        "volume": lambda s, **p: augment.Volume(gain_db=(-s.decibels, s.decibels), **p),
+        "clip_percentile": lambda s, **p: augment.ClipPercentile(
+            percent=(s.lowest, s.highest), **p
+        ),
+        "noise": lambda s, **p: augment.Noise(pool=pool, snr_db=(s.lowest_db, s.highest_db), **p),
+        "gain": lambda s, **p: augment.Gain(gain_db=(s.lowest_db, s.highest_db), **p),
+        "lowpass": lambda s, **p: augment.Lowpass4k(**p),
+    }
+    made = [
+        make(section, probability=section.probability)
+        for name, make in steps.items()
+        if (section := getattr(settings, name)) is not None
+    ]
+    mask, mix = settings.mask, settings.mixup
+    masks = [
+        augment.SpecAugment(
+            probability=mask.probability,
+            time_masks=mask.time_masks,
+            max_frames=mask.frames,
+            band_masks=mask.frequency_masks,
+            max_bands=mask.bands,
+        )
+    ] if mask else []
+    mixup = augment.Mixup(probability=mix.probability, alpha=mix.alpha) if mix else None
+    return Chain(augment.Augment(made), augment.Augment(masks, limit=None), mixup, device)
+
+
+def _samples(milliseconds: float) -> int:
+    """Return a length in samples."""
+    return round(milliseconds * SAMPLE_RATE_HZ / 1000)
+
+
+def optimizer(settings: TrainSettings, module: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimiser; weight decay spares norms and biases unless asked for.
+
+    Args:
+        settings: Section ``train``.
+        module: The network.
+    """
+    weights = [p for p in module.parameters() if p.ndim > 1 or settings.decay_norms_and_biases]
+    spared = [p for p in module.parameters() if p.ndim <= 1 and not settings.decay_norms_and_biases]
+    groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": settings.weight_decay}]
+    if spared:
+        groups.append({"params": spared, "weight_decay": 0.0})
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.learning_rate)
+    return torch.optim.SGD(
+        groups,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        nesterov=settings.is_nesterov and settings.momentum > 0,
+    )
+
+
+def fabric(
+    settings: TrainSettings,
+    *,
+    gpu: int | None = None,
+    processes: int | None = None,
+    nodes: int = 1,
+) -> Fabric:
+    """Return the devices of a run: one GPU, all GPUs, several nodes, or the CPU.
+
+    Args:
+        settings: Section ``train``.
+        gpu: Number of the one GPU to use.
+        processes: How many GPUs, or processes on a CPU; all GPUs, or one process, where not given.
+        nodes: How many machines.
+
+    Raises:
+        ConfigError: If there is no such GPU.
+    """
+    found = torch.cuda.device_count()
+    if gpu is not None and gpu not in range(found):
+        have = f"{found} GPUs, numbered from 0" if found else "no GPU"
+        raise ConfigError(
+            f"--gpu {gpu} was asked for and this machine has {have}: choose one of them, or leave "
+            "--gpu out to use what there is"
+        )
+    devices: Any = [gpu] if gpu is not None else (processes or (found or 1))
+    many = nodes > 1 or (gpu is None and int(devices) > 1)
+    return Fabric(
+        accelerator="cuda" if found else "cpu",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if many else "auto",
+        precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+    )
+
+
+def device(gpu: int | None) -> torch.device:
+    """Return the device of an evaluation.
+
+    Args:
+        gpu: Number of a GPU; the first one, or the CPU, where not given.
+
+    Raises:
+        ConfigError: If there is no such GPU.
+    """
+    chosen = fabric(TrainSettings(), gpu=gpu, processes=1)
+    return chosen.device

@@ -1,0 +1,218 @@
+"""A trained model on disk: weights with their settings, labels and provenance.
+
+In comes a ``Checkpoint``, out go two files with the same content: ``NAME.safetensors`` and, for the published
+commands, ``NAME.pth.tar``. A room because a checkpoint alone must be enough to evaluate, stream and export a model, on
+any device, and because files from strangers come in here: nothing is unpickled but tensors and plain values.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+import watchword
+from watchword.config import Settings
+from watchword.errors import CheckpointError, WatchwordError
+from watchword.files import write_whole
+
+FORMAT = 1
+KEY = "watchword"
+PICKLED = (".pth.tar", ".pth", ".pt", ".ckpt")
+LARGEST_HEADER_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model and all that is known about it.
+
+    Args:
+        settings: What it was made from.
+        labels: Its outputs by name, in order.
+        weights: Its state dict, front end included.
+        provenance: Plain values: seed, commit, command, data fingerprints, epoch, validation accuracy.
+    """
+
+    settings: Settings
+    labels: tuple[str, ...]
+    weights: dict[str, Tensor]
+    provenance: dict[str, Any]
+
+    @property
+    def card(self) -> str:
+        """Everything but the weights, as JSON."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "settings": self.settings.model_dump(mode="json"),
+                "labels": list(self.labels),
+                "provenance": self.provenance,
+            }
+        )
+
+
+def save(checkpoint: Checkpoint, stem: Path) -> None:
+    """Write ``<stem>.safetensors`` and ``<stem>.pth.tar``, each whole or not at all.
+
+    Args:
+        checkpoint: The model.
+        stem: Path without suffix.
+
+    Raises:
+        DataError: If the disk is full or the folder cannot be written.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.weights.items()}
+    write_whole(
+        stem.with_name(f"{stem.name}.safetensors"),
+        to_safetensors(weights, metadata={KEY: checkpoint.card}),
+    )
+    buffer = io.BytesIO()
+    torch.save({KEY: checkpoint.card, "state_dict": weights}, buffer)
+    write_whole(stem.with_name(f"{stem.name}.pth.tar"), buffer.getvalue())
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Args:
+        path: ``*.safetensors`` or ``*.pth.tar``.
+
+    Raises:
+        CheckpointError: If the file is missing, cut short, foreign, hostile or of another version.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} is no file: give a checkpoint that training wrote, such as best.pth.tar"
+        )
+    card, weights = _load_pickled(path) if path.name.endswith(PICKLED) else _load_safe(path)
+    return _from_card(card, weights, path)
+
+
+def load_tensors(path: Path) -> Any:
+    """Return what ``torch.save`` wrote, if it holds nothing but tensors and plain values.
+
+    Args:
+        path: The file.
+
+    Raises:
+        CheckpointError: If it is cut short or holds anything that would have to be executed.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds objects other than tensors and plain values, and loading it would run "
+            "their code: use a checkpoint that watchword wrote"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint ({path.stat().st_size:,} bytes): copy it again or "
+            "use another one"
+        ) from error
+
+
+def _load_pickled(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """Return the card and weights of a ``.pth.tar``."""
+    content = load_tensors(path)
+    if not isinstance(content, dict) or not isinstance(content.get(KEY), str):
+        raise CheckpointError(
+            f"{path} is a checkpoint of another program: it has no {KEY!r} entry with settings and "
+            "labels; train with watchword"
+        )
+    return content[KEY], content.get("state_dict", {})
+
+
+def _load_safe(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """Return the card and weights of a ``.safetensors``."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            card = (file.metadata() or {}).get(KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint ({path.stat().st_size:,} bytes): copy it again or "
+            "use another one"
+        ) from error
+    if card is None:
+        raise CheckpointError(
+            f"{path} is a checkpoint of another program: it has no {KEY!r} entry with settings and "
+            "labels; train with watchword"
+        )
+    return card, weights
+
+
+def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
+    """Return the checkpoint of a card and weights, or say what the card lacks."""
+    try:
+        content = json.loads(card)
+        version = content["format"]
+        if version != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {version}, this program reads format {FORMAT}: use the version "
+                "of watchword that wrote it"
+            )
+        settings = Settings.model_validate(content["settings"])
+        return Checkpoint(settings, tuple(content["labels"]), dict(weights), content["provenance"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} names settings or labels that this version cannot read: use the version of "
+            "watchword that wrote it"
+        ) from error
+
+
+def provenance(seed: int) -> dict[str, Any]:
+    """Return where a result comes from: seed, versions, commit and command.
+
+    Args:
+        seed: Seed of the run.
+    """
+    return {
+        "seed": seed,
+        "watchword": watchword.__version__,
+        "torch": torch.__version__,
+        "commit": _commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _commit() -> str:
+    """Return the commit of the source this runs from, with a mark if it was changed since."""
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"],  # noqa: S607 - git is looked up
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def refuse_other_weights(error: RuntimeError, settings: Settings) -> WatchwordError:
+    """Return the error for weights that do not fit the network their settings describe.
+
+    Args:
+        error: What torch said.
+        settings: The settings.
+    """
+    first = str(error).splitlines()[1:2]
+    return CheckpointError(
+        f"the weights are not those of {settings.model.name} at width {settings.model.width:g} "
+        f"({first[0].strip() if first else error}): the checkpoint was changed after training; "
+        "use an unchanged one"
+    )

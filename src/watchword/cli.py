@@ -1,0 +1,369 @@
+"""The command line: words → one call each.
+
+In come the words a user types, out go lines to read, JSON for programs and an exit code: 0 when it worked, 1 when what
+was checked is not clean, 2 for a user's mistake, with one line that says what to do. A room because nothing else may
+print or exit. Heavy packages are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from watchword.errors import WatchwordError, missing_extra
+
+app = typer.Typer(
+    name="watchword",
+    help="Keyword spotting: train small lambda networks, measure them honestly, ship them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(no_args_is_help=True, help="Get, prepare, check and make speech.")
+plot_app = typer.Typer(no_args_is_help=True, help="Draw runs and reports.")
+app.add_typer(data_app, name="data")
+app.add_typer(plot_app, name="plot")
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings to change, as key=value.", metavar="[KEY=VALUE]..."),
+]
+Env = Annotated[Path | None, typer.Option("--env", help="YAML file: where data and outputs live.")]
+Gpu = Annotated[int | None, typer.Option("--gpu", help="Number of the one GPU to use.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the speech; replaces the first corpus.")
+]
+
+
+# --------------------------------------------------------------------------------------------------------------- train
+
+
+@app.command(epilog="Example: watchword train configs/google_commands/lambda_resnet18.yml task=core-10")
+def train(
+    config: Annotated[Path, typer.Argument(help="Settings, a YAML file from configs/.")],
+    overrides: Overrides = None,
+    *,
+    data: DataFolder = None,
+    env: Env = None,
+    gpu: Gpu = None,
+    processes: Annotated[
+        int | None, typer.Option(help="GPUs, or processes on a CPU. [all GPUs, or one process]")
+    ] = None,
+    nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Train a model; the same command goes on where a killed run stopped."""
+    _need("torch", "train")
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console(is_quiet=as_json) as console:
+        result = jobs.train(
+            config,
+            overrides or [],
+            data=data,
+            environment=env,
+            gpu=gpu,
+            processes=processes,
+            nodes=nodes,
+            console=console,
+        )
+    if as_json and result:
+        print(json.dumps(result))
+
+
+# ---------------------------------------------------------------------------------------------------------------- eval
+
+
+@app.command("eval", epilog="Example: watchword eval output/.../best.pth.tar --split test --json")
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A checkpoint: best.safetensors or best.pth.tar.")],
+    *,
+    data: DataFolder = None,
+    task: Annotated[str | None, typer.Option(help="Task. [the one it was trained on]")] = None,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "valid",
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the report. [beside the checkpoint]")
+    ] = None,
+    env: Env = None,
+    gpu: Gpu = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a checkpoint and write a report one can show around."""
+    _need("torch", "train")
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console(is_quiet=as_json) as console:
+        record = jobs.evaluate(
+            model,
+            data=data,
+            task=task,
+            split=split,
+            output=output,
+            environment=env,
+            gpu=gpu,
+            console=console,
+        )
+    if as_json:
+        print(json.dumps(record))
+
+
+# ---------------------------------------------------------------------------------------------------------------- info
+
+
+@app.command(epilog="Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98")
+def info(
+    model: Annotated[str, typer.Argument(help="A model's name, or a checkpoint.")] = "",
+    *,
+    width: Annotated[float, typer.Option(help="Width multiplier.")] = 1.0,
+    outputs: Annotated[int, typer.Option(help="Number of outputs.")] = 12,
+    frames: Annotated[int, typer.Option(help="Length of the features.")] = 98,
+    mels: Annotated[int | None, typer.Option(help="Bands of the features.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count a model's parameters and multiplications, or tell what a checkpoint is."""
+    _need("torch", "train")
+    from watchword import jobs
+    from watchword.console import Console
+
+    records = jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
+    if as_json:
+        print(json.dumps(records[0] if model else records))
+    else:
+        with Console() as console:
+            console.table(records)
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+@data_app.command("fetch", epilog="Example: watchword data fetch speech_commands_v0.02")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="Name of a public archive.")],
+    *,
+    env: Env = None,
+) -> None:
+    """Download a public archive, check it and unpack it; an interrupted download goes on."""
+    _need("requests", "train")
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console() as console:
+        folder = jobs.fetch(name, environment=env, console=console)
+        console.say(f"{name} is in {folder}")
+
+
+@data_app.command("prepare", epilog="Example: watchword data prepare datasets/my_words")
+def data_prepare(
+    folder: Annotated[Path, typer.Argument(help="Folder of speech.")],
+    *,
+    env: Env = None,
+    as_json: Json = False,
+) -> None:
+    """Decode a folder of speech into one memory-mapped array, once."""
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console(is_quiet=as_json) as console:
+        record = jobs.prepare(folder, environment=env, console=console)
+        console.table([record])
+    if as_json:
+        print(json.dumps(record))
+
+
+@data_app.command("check", epilog="Example: watchword data check datasets/my_words --json")
+def data_check(
+    folder: Annotated[Path, typer.Argument(help="Folder of speech.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Look for damaged, silent, clipped and doubled clips; exit code 1 if there are errors."""
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console(is_quiet=as_json) as console:
+        report = jobs.check(folder, console=console)
+    if as_json:
+        print(json.dumps(report.to_dict()))
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+@data_app.command("synth", epilog="Example: watchword data synth demo/speech --variants 40")
+def data_synth(
+    folder: Annotated[Path, typer.Argument(help="Where to.")],
+    *,
+    words: Annotated[str, typer.Option(help="Words, separated by commas. [twelve]")] = "",
+    variants: Annotated[int, typer.Option(help="Training voices of each word.")] = 40,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Make a small command set with the voices of espeak-ng, without any download."""
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console() as console:
+        chosen = tuple(word.strip() for word in words.split(",") if word.strip())
+        made = jobs.synthesise(folder, words=chosen, variants=variants, seed=seed, console=console)
+        console.say(f"speech is in {made}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- plot
+
+Runs = Annotated[list[Path], typer.Argument(help="Folders of runs or reports.")]
+Out = Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")]
+
+
+@plot_app.command("training", epilog="Example: watchword plot training output/google_commands/*")
+def plot_training(runs: Runs, *, output: Out = Path("training.png")) -> None:
+    """Draw loss and accuracy of runs over their epochs."""
+    _plot("training", runs, output)
+
+
+@plot_app.command("roc", epilog="Example: watchword plot roc output/google_commands/*/eval-*-test")
+def plot_roc(runs: Runs, *, output: Out = Path("roc.png")) -> None:
+    """Draw the ROC of several reports in one figure."""
+    _plot("roc", runs, output)
+
+
+@plot_app.command("det", epilog="Example: watchword plot det output/google_commands/*/eval-*-test")
+def plot_det(runs: Runs, *, output: Out = Path("det.png")) -> None:
+    """Draw the DET curves of several reports in one figure."""
+    _plot("det", runs, output)
+
+
+@plot_app.command("confusion", epilog="Example: watchword plot confusion output/.../eval-12-test")
+def plot_confusion(runs: Runs, *, output: Out = Path("confusion.png")) -> None:
+    """Draw the confusion matrix of a report."""
+    _plot("confusion", runs, output)
+
+
+def _plot(kind: str, runs: list[Path], output: Path) -> None:
+    """Draw one figure and say where it is."""
+    _need("matplotlib", "train")
+    from watchword import jobs
+    from watchword.console import Console
+
+    with Console() as console:
+        console.say(f"{jobs.plot(kind, runs, output)}")
+
+
+# ------------------------------------------------------------------------------------------- the two published commands
+
+
+def train_door() -> None:
+    """Run ``train.py`` as the published system's page writes it."""
+
+    def door(
+        config_exp: Annotated[Path, typer.Option("--config_exp", help="Settings, a YAML file.")],
+        config_env: Annotated[
+            Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
+        ] = None,
+        gpu: Gpu = None,
+        overrides: Overrides = None,
+        *,
+        data: DataFolder = None,
+    ) -> None:
+        train(config_exp, overrides, data=data, env=config_env, gpu=gpu)
+
+    door.__doc__ = train.__doc__
+    example = "Example: python -u train.py --config_exp configs/google_commands/lambda_resnet18.yml"
+    _door(door, "train.py", example)
+
+
+def eval_door() -> None:
+    """Run ``eval.py`` as the published system's page writes it."""
+
+    def door(
+        model: Annotated[Path, typer.Option("--model", help="A checkpoint, NAME.pth.tar.")],
+        config_exp: Annotated[
+            Path | None, typer.Option("--config_exp", help="Settings; the checkpoint has its own.")
+        ] = None,
+        config_env: Annotated[
+            Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
+        ] = None,
+        gpu: Gpu = None,
+        *,
+        data: DataFolder = None,
+        task: Annotated[str | None, typer.Option(help="Task. [as trained]")] = None,
+        split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+        as_json: Json = False,
+    ) -> None:
+        if config_exp is not None:
+            _check_config(config_exp, model)
+        evaluate(
+            model, data=data, task=task, split=split, env=config_env, gpu=gpu, as_json=as_json
+        )
+
+    door.__doc__ = evaluate.__doc__
+    _door(door, "eval.py", "Example: python -u eval.py --model output/google_commands/RUN/best.pth.tar")
+
+
+def _check_config(config: Path, model: Path) -> None:
+    """Say so if a settings file describes another model than the checkpoint."""
+    from watchword import jobs
+
+    difference = jobs.differs(config, model)
+    if difference:
+        typer.echo(f"note: {difference}; the checkpoint's own settings are used", err=True)
+
+
+def _door(door: Callable[..., None], name: str, example: str) -> None:
+    """Run a function as a program of one command."""
+    program = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    program.command(epilog=example)(door)
+    run(program, name)
+
+
+# ------------------------------------------------------------------------------------------------------------- the end
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app, "watchword")
+
+
+def run(program: typer.Typer, name: str) -> None:
+    """Run a program; a user's mistake becomes one line and exit code 2.
+
+    Args:
+        program: The program.
+        name: What usage lines call it.
+    """
+    try:
+        code = program(prog_name=name, standalone_mode=False)
+    except WatchwordError as error:
+        _stop(name, str(error), 2)
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.ctx.get_help() if error.ctx else "")
+        sys.exit(2)
+    except click.ClickException as error:
+        _stop(name, f"{error.format_message().rstrip('.')}: see {name} --help", 2)
+    except (KeyboardInterrupt, click.Abort):
+        _stop(name, "interrupted; the same command goes on where this one stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(name: str, message: str, code: int) -> None:
+    """Print one line to the standard error and exit."""
+    line = " ".join(message.split())
+    typer.echo(f"{name}: {line}", err=True)
+    sys.exit(code)
+
+
+def _need(package: str, extra: str) -> None:
+    """Raise with the install command unless a package can be imported."""
+    import importlib.util
+
+    if importlib.util.find_spec(package) is None:
+        raise missing_extra(package, extra)

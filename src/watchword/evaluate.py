@@ -1,0 +1,160 @@
+"""A checkpoint over a split → scores → report.
+
+In come a trained model and prepared corpora, out come scores with all that is known about each clip, and the report
+computed from them. A room because evaluation must be the same for every model, and because it must never look at a
+label before the scores are written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from watchword import build
+from watchword.checkpoint import Checkpoint
+from watchword.data import commands
+from watchword.data.batches import Reader
+from watchword.data.sampling import SILENT_ROW, Clips, Source, evaluation
+from watchword.data.tasks import Task
+from watchword.data.utterance import Split
+from watchword.errors import CheckpointError
+from watchword.report import build_report
+from watchword.scores import SILENCE, Scores
+
+INT16_SCALE = 32_768.0
+
+
+def outputs_for(checkpoint: Checkpoint, task: Task) -> list[int]:
+    """Return which outputs of a model answer a task, in the order of the task's labels.
+
+    A model may be asked a task with fewer keywords than it knows: its other outputs are then left out, so that it
+    chooses among those of the task.
+
+    Args:
+        checkpoint: The model.
+        task: The task.
+
+    Raises:
+        CheckpointError: If the model lacks one of the task's classes.
+    """
+    missing = [label for label in task.labels if label not in checkpoint.labels]
+    if missing:
+        raise CheckpointError(
+            f"the model has no output for {', '.join(missing)}, which task {task.name} needs; it was "
+            f"trained on task {checkpoint.settings.find_task().name} with the outputs "
+            f"{', '.join(checkpoint.labels)}: choose a task among these"
+        )
+    return [checkpoint.labels.index(label) for label in task.labels]
+
+
+@torch.no_grad()
+def score(
+    checkpoint: Checkpoint,
+    sources: Sequence[Source],
+    task: Task,
+    split: Split,
+    *,
+    device: torch.device | None = None,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Scores:
+    """Return what a model answers to every clip of a split.
+
+    Args:
+        checkpoint: The model.
+        sources: The corpora.
+        task: The task; the model must have its classes.
+        split: The split.
+        device: Where to compute; the CPU where not given.
+        told: Called with the clips done and the clips in all.
+
+    Raises:
+        CheckpointError: If the model cannot answer the task.
+        DataError: If the split has no clip of the task.
+    """
+    columns = outputs_for(checkpoint, task)
+    model = build.trained(checkpoint).to(device or torch.device("cpu"))
+    clips, parts = evaluation(sources, task, split)
+    reader = build.reader(checkpoint.settings, sources, split)
+    logits = np.empty((len(clips), len(columns)), np.float32)
+    for part, audio in reader.batches(clips):
+        waveforms = torch.from_numpy(audio).to(next(model.parameters()).device).float()
+        logits[part] = model(waveforms / INT16_SCALE)[:, columns].float().cpu().numpy()
+        told(part.stop, len(clips))
+    return describe(clips, parts, logits, reader, task, split)
+
+
+def describe(
+    clips: Clips, parts: np.ndarray, logits: np.ndarray, reader: Reader, task: Task, split: Split
+) -> Scores:
+    """Return logits with what is known about each clip.
+
+    Args:
+        clips: The clips, in the order of the logits.
+        parts: The part of the report each belongs to.
+        logits: Shape ``(clips, classes)``.
+        reader: What read them.
+        task: The task.
+        split: The split.
+    """
+    rows = []
+    for number, (source, row) in enumerate(zip(clips.source, clips.row, strict=True)):
+        if row == SILENT_ROW:
+            rows.append((f"{SILENCE}/{split}-{number:04}", SILENCE, "", "background", False))
+            continue
+        corpus = reader.sources[source]
+        said = corpus.store.utterance(row)
+        word = commands.spoken_word(said)
+        is_dropped = said.name in corpus.store.manifest.dropped
+        rows.append((said.name, word, said.speaker or "", corpus.name, is_dropped))
+    names, words, speakers, corpora, dropped = (np.array(column) for column in zip(*rows, strict=True))
+    return Scores(
+        task=task.name,
+        split=split,
+        labels=task.labels,
+        names=names,
+        words=words,
+        speakers=speakers,
+        corpora=corpora,
+        parts=parts,
+        dropped=dropped,
+        targets=clips.target,
+        logits=logits,
+    )
+
+
+def report(
+    scores: Scores, checkpoint: Checkpoint, sources: Sequence[Source], path: Path
+) -> dict[str, Any]:
+    """Return the report of an evaluation, with where model and data come from.
+
+    Args:
+        scores: What the model answered.
+        checkpoint: The model.
+        sources: The corpora.
+        path: Where the model was read from.
+    """
+    trained = checkpoint.provenance
+    size = build.measure(checkpoint)
+    told = {
+        "model": f"{checkpoint.settings.model.name}, width {checkpoint.settings.model.width:g}",
+        "parameters": size.parameters,
+        "macs": f"{size.macs:,} at {size.frames} frames",
+        "seed": trained.get("seed"),
+        "config": checkpoint.settings.name,
+        "commit": trained.get("commit"),
+        "command": trained.get("command"),
+        "epoch": trained.get("epoch"),
+        "chosen on": f"valid, accuracy {trained.get('valid_accuracy', float('nan')):.4f}",
+        "evaluated by": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "checkpoint": path.name,
+        "data": {source.name: source.store.fingerprint for source in sources},
+        "trained on": trained.get("data"),
+        "rebuilt audio in training": ", ".join(trained.get("rebuilt", [])) or "none",
+        "clips of a training epoch": trained.get("epoch_clips"),
+    }
+    return build_report(scores, provenance=told)

@@ -1,0 +1,60 @@
+"""Files that are written whole or not at all.
+
+In come bytes, out comes a file under its name, or nothing new. A room because a killed process, a full disk or a lost
+mount must never leave half a checkpoint, half a report or half a corpus behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from watchword.errors import DataError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when all of it is written.
+
+    Args:
+        path: Where the file shall be; its folder is made if need be.
+
+    Yields:
+        A binary file under a temporary name in the same folder.
+
+    Raises:
+        DataError: If the folder or the file cannot be written; what was there before stays.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error.strerror or error}), a folder with room that one may "
+            "write to is needed: make room or choose another folder; what was there is unharmed"
+        ) from error
+    finally:
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: Where to.
+        content: What.
+
+    Raises:
+        DataError: If it cannot be written; what was there before stays.
+    """
+    with written_whole(path) as file:
+        file.write(content)

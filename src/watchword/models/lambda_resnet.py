@@ -1,0 +1,129 @@
+"""LambdaResNet18: a one-dimensional residual network whose second convolutions are temporal lambda layers.
+
+``features (batch, mels, frames) -> logits (batch, classes)``. The mel bands are the input channels, so every
+convolution runs over time only. Width 1 is the paper's "LambdaResNet18", width 2 its "LambdaResNet18-2".
+
+Source:
+    "Efficient keyword spotting by capturing long-range interactions with temporal lambda networks", 2021
+    (arXiv 2104.08086), figure 2 and the settings its authors published; parameter counts in SPEC §2.1.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
+
+STEM_CHANNELS = 16
+STAGE_CHANNELS = (24, 36, 48, 60)
+BLOCKS_PER_STAGE = 2
+
+
+class LambdaResNet18(nn.Module):
+    """The paper's network: stem, four stages of two lambda blocks, mean over time, one linear layer.
+
+    Args:
+        mels: Bands of the features.
+        classes: Number of outputs.
+        width: Width multiplier k.
+        heads: Heads of each lambda layer.
+        query_depth: Query depth of each lambda layer.
+        intra_depth: Intra-depth u of each lambda layer.
+        scope: Frames each position lambda sees.
+        embedding_deviation: Standard deviation of the position embeddings at the start; 1.0 as published.
+        normalise_logits: Divide the outputs by their length, as published. The softmax of 12 such outputs never
+            exceeds 0.2, so no threshold on it means anything (SPEC §2.1, weak point 1).
+        form: Which of the equal computations the lambda layers run.
+
+    Example:
+        >>> import torch
+        >>> LambdaResNet18(mels=40, classes=12)(torch.zeros(2, 40, 98)).shape
+        torch.Size([2, 12])
+    """
+
+    def __init__(
+        self,
+        *,
+        mels: int,
+        classes: int,
+        width: float = 1.0,
+        heads: int = 4,
+        query_depth: int = 16,
+        intra_depth: int = 1,
+        scope: int = 23,
+        embedding_deviation: float | None = None,
+        normalise_logits: bool = False,
+        form: Form = "skew",
+    ) -> None:
+        super().__init__()
+        self.normalise_logits = normalise_logits
+        self.stem = nn.Sequential(
+            ConvNorm(mels, STEM_CHANNELS, 3, padding=0),
+            nn.ReLU(),
+            nn.MaxPool1d(3, stride=2, padding=1),
+        )
+        self.stages = nn.Sequential()
+        channels = STEM_CHANNELS
+        for stage, base in enumerate(STAGE_CHANNELS):
+            for block in range(BLOCKS_PER_STAGE):
+                stride = 2 if stage > 0 and block == 0 else 1
+                out = scaled(base, width, heads)
+                attend = TemporalLambda(
+                    out,
+                    heads=heads,
+                    query_depth=query_depth,
+                    intra_depth=intra_depth,
+                    scope=scope,
+                    embedding_deviation=embedding_deviation,
+                    form=form,
+                )
+                self.stages.append(LambdaBlock(channels, out, attend, stride=stride))
+                channels = out
+        self.classify = nn.Linear(channels, classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits, shape ``(batch, classes)``.
+
+        Args:
+            features: Shape ``(batch, mels, frames)``.
+        """
+        summary = self.stages(self.stem(features)).mean(dim=2)  # (batch, 60 k)
+        logits: Tensor = self.classify(summary)
+        return F.normalize(logits, dim=1) if self.normalise_logits else logits
+
+
+class LambdaBlock(nn.Module):
+    """Convolution, lambda layer and shortcut.
+
+    The main branch is rectified before the sum, and again after it, as published.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+        attend: The lambda layer, ``channels_out`` wide.
+        stride: Step between output frames.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, attend: TemporalLambda, *, stride: int
+    ) -> None:
+        super().__init__()
+        is_changed = stride != 1 or channels_in != channels_out
+        self.conv = ConvNorm(channels_in, channels_out, 3, stride=stride)
+        self.attend = attend
+        self.pool = nn.AvgPool1d(3, stride=1, padding=1) if is_changed else nn.Identity()
+        self.norm = nn.BatchNorm1d(channels_out)
+        self.shortcut = (
+            ConvNorm(channels_in, channels_out, 1, stride=stride) if is_changed else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, ``(batch, channels_out, frames / stride)``.
+
+        Args:
+            x: Shape ``(batch, channels_in, frames)``.
+        """
+        main = self.attend(self.conv(x).relu())
+        main = self.norm(self.pool(main)).relu()
+        return F.relu(main + self.shortcut(x))

@@ -1,0 +1,238 @@
+"""Pictures of what goes on inside: training curves, lambda maps over a spectrogram, sound.
+
+In come arrays or the lines that training logged, out go figures. It is a room because these look
+at a model at work and at its input, where ``plots`` looks at what came of it; ``plots`` is the door
+to both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchword.canvas import (
+    FAINT,
+    FONT_POINTS,
+    INK,
+    PALE,
+    STROKES,
+    caption,
+    legend,
+    matplotlib,
+    sheet,
+)
+from watchword.errors import DataError
+from watchword.scores import run_names
+from watchword.units import SAMPLE_RATE_HZ, Decibels, Hz, Seconds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LOG_NAME: Final = "metrics.jsonl"
+
+
+def training_curves(paths: Sequence[Path]) -> Figure:
+    """Draw accuracy, loss and learning rate of runs, epoch by epoch.
+
+    Args:
+        paths: Files ``metrics.jsonl`` as training writes them, or the folders that hold them.
+
+    Raises:
+        DataError: If there is none, or one of them cannot be read.
+    """
+    files = [path / LOG_NAME if path.is_dir() else path for path in paths]
+    logs = [_read_log(file) for file in files]
+    if not logs:
+        raise DataError("no training curves: found no run, needed one: name a run folder")
+    ratios = {"height_ratios": [3, 3, 1.2]}
+    figure, panels = sheet(6.4, 7.0, nrows=3, sharex=True, gridspec_kw=ratios)
+    for name, log, stroke in zip(run_names(files), logs, STROKES * len(logs), strict=False):
+        _draw_run(panels, name if len(logs) > 1 else "", log, stroke)
+    caption(panels[0], "accuracy", "", "")
+    caption(panels[1], "loss", "", "")
+    caption(panels[2], "learning rate", "epoch", "")
+    panels[0].yaxis.set_major_formatter("{x:g} %")
+    panels[0].set_ylim(top=100.5)
+    panels[2].set_ylim(bottom=0)
+    for panel in panels:
+        panel.grid(color=FAINT, linewidth=0.6)
+    legend(panels[0], loc="lower right")
+    return figure
+
+
+def lambda_maps(
+    features: NDArray[np.floating[Any]],
+    content: NDArray[np.floating[Any]],
+    maps: NDArray[np.floating[Any]],
+    *,
+    hop_s: Seconds = 0.01,
+    title: str = "",
+) -> Figure:
+    """Draw what a lambda layer looks at, over the spectrogram it was given.
+
+    The upper panel lays the content weights (softmax of the keys over time, one line for each of
+    the sharpest keys) over the features. Below it, for each head, the map form of the layer: how
+    much output time (down) takes from input time (across); light is positive, dark is negative.
+
+    Args:
+        features: What the model was given, shape ``(mels, frames)``.
+        content: Softmax of the keys over time, shape ``(keys, positions)``.
+        maps: Queries times position and content weights, shape ``(heads, positions, positions)``.
+        hop_s: Step between two frames of the features.
+        title: What stands above it.
+
+    Source:
+        Bello (2021), arXiv 2102.08602, section 3, in the map form of SPEC §2.1.
+    """
+    heads = len(maps)
+    columns = min(heads, 4)
+    rows = -(-heads // columns)
+    places = [str(head) if head < heads else "." for head in range(rows * columns)]
+    mosaic = [
+        ["sound"] * columns,
+        *(places[row * columns : (row + 1) * columns] for row in range(rows)),
+    ]
+    figure, panels = _mosaic(2.6 * columns, 2.2 + 2.5 * rows, mosaic, heights=[1.0] + [1.1] * rows)
+    duration_s = features.shape[1] * hop_s
+    _draw_content(panels["sound"], features, content, duration_s)
+    caption(panels["sound"], title or "content weights over the features", "time (s)", "mel band")
+    reach = float(np.abs(maps).max()) or 1.0
+    for head, weights in enumerate(maps):
+        panel = panels[f"{head}"]
+        extent = (0, duration_s, duration_s, 0)
+        image = panel.imshow(weights, cmap="gray", vmin=-reach, vmax=reach, extent=extent)
+        caption(panel, f"head {head + 1}", "from (s)", "to (s)" if head % columns == 0 else "")
+    bar = figure.colorbar(image, ax=[panels[f"{head}"] for head in range(heads)], pad=0.01)
+    bar.set_label("weight", fontsize=FONT_POINTS)
+    bar.ax.tick_params(labelsize=FONT_POINTS - 1)
+    return figure
+
+
+def noise_mixing(
+    clean: NDArray[np.floating[Any]],
+    noise: NDArray[np.floating[Any]],
+    mixed: NDArray[np.floating[Any]],
+    *,
+    snr_db: Decibels,
+    sample_rate_hz: Hz = SAMPLE_RATE_HZ,
+) -> Figure:
+    """Draw a clip, the noise laid under it, and their mixture: waveform and spectrogram of each.
+
+    Args:
+        clean: The clip before, in [-1, 1], shape ``(samples,)``.
+        noise: What was added, as loud as it was added, shape ``(samples,)``.
+        mixed: The clip after, shape ``(samples,)``.
+        snr_db: Ratio of the powers of clip and noise, for the title.
+        sample_rate_hz: Of all three.
+    """
+    figure, panels = sheet(7.6, 5.6, nrows=3, ncols=2, sharex=True)
+    reach = max(float(np.abs(signal).max()) for signal in (clean, noise, mixed)) or 1.0
+    names = ("clip", f"noise, {snr_db:.1f} dB below it", "mixture")
+    for row, (name, signal) in enumerate(zip(names, (clean, noise, mixed), strict=True)):
+        wave, image = panels[2 * row : 2 * row + 2]
+        duration_s = len(signal) / sample_rate_hz
+        wave.plot(np.arange(len(signal)) / sample_rate_hz, signal, color=INK, linewidth=0.5)
+        wave.set(ylim=(-1.05 * reach, 1.05 * reach), xlim=(0, duration_s))
+        extent = (0, duration_s, 0, sample_rate_hz / 2000)
+        levels = _spectrogram_db(signal)
+        image.imshow(
+            levels, origin="lower", aspect="auto", cmap="Greys", extent=extent, vmin=-90, vmax=0
+        )
+        last = row == len(names) - 1
+        caption(wave, name, "time (s)" if last else "", "amplitude")
+        caption(image, "", "time (s)" if last else "", "kHz")
+    return figure
+
+
+def _read_log(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of a log, the last of each epoch; a line cut short is left."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        rows = {int(row["epoch"]): row for row in map(json.loads, lines)}
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise DataError(
+            f"{path} cannot be read as a training log ({fault}); needed is one JSON object a line "
+            f"with its epoch, as training writes {LOG_NAME}: name the run folder of a training"
+        ) from fault
+    if not rows:
+        raise DataError(f"{path} holds no epoch, needed at least one: let the training go on")
+    keys = {key for row in rows.values() for key in row}
+    ordered = [rows[epoch] for epoch in sorted(rows)]
+    return {key: np.array([_number(row.get(key)) for row in ordered]) for key in keys}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _draw_run(
+    panels: Sequence[Axes], name: str, log: dict[str, NDArray[np.float64]], stroke: dict[str, Any]
+) -> None:
+    """Draw one run: training pale and thin, validation in its stroke."""
+    accuracy, loss, rate = panels
+    epochs, nothing = log["epoch"], np.full(len(log["epoch"]), np.nan)
+    look = {**stroke, "linewidth": 1.5, "markersize": 4, "markevery": max(1, len(epochs) // 10)}
+    pale = {**look, "linewidth": 0.9, "marker": "", "alpha": 0.55}
+    for panel, key, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+        train = log.get("train_" + key, log.get(key, nothing))
+        panel.plot(epochs, scale * train, label=f"{name} train".strip(), **pale)
+        valid = scale * log.get("valid_" + key, nothing)
+        panel.plot(epochs, valid, label=f"{name} valid".strip(), **look)
+    valid = log.get("valid_accuracy", nothing)
+    if np.isfinite(valid).any():
+        best = int(np.nanargmax(valid))
+        label = f"{name} best: {100 * valid[best]:.1f} % at epoch {epochs[best]:.0f}".strip()
+        accuracy.plot(
+            epochs[best], 100 * valid[best], "*", color=stroke["color"], ms=11, label=label
+        )
+    rate.plot(epochs, log.get("learning_rate", nothing), **pale)
+
+
+def _mosaic(
+    width_in: float, height_in: float, mosaic: list[Any], *, heights: list[float]
+) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with panels of different width, by name."""
+    figure, (whole,) = sheet(width_in, height_in)
+    whole.remove()
+    panels = figure.subplot_mosaic(mosaic, height_ratios=heights)
+    for panel in panels.values():
+        panel.tick_params(labelsize=FONT_POINTS - 1, color=PALE, labelcolor=INK)
+    return figure, panels
+
+
+def _draw_content(
+    panel: Axes,
+    features: NDArray[np.floating[Any]],
+    content: NDArray[np.floating[Any]],
+    duration_s: Seconds,
+) -> None:
+    """Draw the features, and over them when each of the sharpest keys listens."""
+    extent = (0, duration_s, -0.5, len(features) - 0.5)
+    panel.imshow(features, origin="lower", aspect="auto", cmap="Greys", extent=extent)
+    positions = content.shape[1]
+    times = (np.arange(positions) + 0.5) * duration_s / positions
+    sharpest = np.argsort(-content.max(axis=1))[:3]
+    over = panel.twinx()
+    halo = [matplotlib("patheffects").withStroke(linewidth=3.5, foreground="white")]
+    for key, stroke in zip(sharpest, STROKES[1:], strict=False):
+        look = {**stroke, "marker": "", "linewidth": 1.8, "path_effects": halo}
+        over.plot(times, content[key], label=f"key {key + 1}", **look)
+    over.set_ylim(0, 1.15 * float(content[sharpest].max()))
+    over.set_ylabel("content weight", fontsize=FONT_POINTS)
+    over.tick_params(labelsize=FONT_POINTS - 1)
+    legend(over, loc="upper right", ncols=3, frameon=True, framealpha=0.9)
+
+
+def _spectrogram_db(signal: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return levels in dB against the loudest sine possible, shape ``(bins, frames)``."""
+    window = np.hanning(512)
+    padded = np.pad(np.asarray(signal, dtype=np.float64), 256)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::128] * window
+    magnitudes = np.abs(np.fft.rfft(frames)).T / (window.sum() / 2)
+    return np.asarray(20 * np.log10(np.maximum(magnitudes, 1e-6)))

@@ -1,0 +1,471 @@
+"""The training loop, one that can be read from top to bottom.
+
+In come settings, prepared corpora and a run folder, out come checkpoints, ``metrics.jsonl`` and TensorBoard curves. A
+room because everything that makes a run reproducible meets here: the order of clips, the augmentation and the dropout
+of a step are functions of seed, epoch and step alone, so a run that was killed and started again ends with the same
+bits on the CPU, and several processes hear what one would have heard.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from watchword import build, checkpoint
+from watchword.checkpoint import Checkpoint
+from watchword.config import Settings, TrainSettings
+from watchword.data.sampling import Clips, Source, evaluation
+from watchword.errors import CheckpointError, DataError
+from watchword.files import write_whole
+
+INT16_SCALE = 32_768.0
+NORMALISATION_CLIPS = 2_048
+STATE_FILE = "state.ckpt"
+LOG_FILE = "metrics.jsonl"
+
+
+class Watcher:
+    """Told how training goes; this one says nothing. Override what should be shown."""
+
+    def epoch_starts(self, epoch: int, epochs: int, batches: int) -> None:
+        """Hear that an epoch of so many batches starts; ``epoch`` counts from 1."""
+
+    def batch_done(self) -> None:
+        """Hear that a batch was learned from."""
+
+    def epoch_ends(self, record: dict[str, Any]) -> None:
+        """Hear an epoch's line of ``metrics.jsonl``."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come: all that a later process needs beside weights and optimiser.
+
+    Args:
+        epoch: Epochs finished.
+        batch: Batches of the current epoch finished.
+        loss: Sum of the losses of the current epoch's clips.
+        correct: Clips of the current epoch classified right while learning from them.
+        clips: Clips of the current epoch learned from.
+        seconds: Time the current epoch took so far.
+        best: Best validation accuracy, in [0, 1].
+        history: A line of ``metrics.jsonl`` for each finished epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    clips: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def start_epoch(self) -> None:
+        """Forget the sums of the epoch that was finished."""
+        self.batch, self.loss, self.correct, self.clips, self.seconds = 0, 0.0, 0, 0, 0.0
+
+
+def learning_rate(settings: TrainSettings, epoch: float) -> float:
+    """Return the learning rate at a point of the run.
+
+    A linear rise over the warm-up, then half a cosine down to the final rate.
+
+    Args:
+        settings: Section ``train``.
+        epoch: Epochs done, fractional within an epoch.
+
+    Source:
+        Loshchilov & Hutter 2017 (arXiv 1608.03983), eq. 5, without restarts; Kim et al. 2021 for the warm-up.
+
+    Example:
+        >>> settings = TrainSettings(epochs=10, warmup_epochs=2, learning_rate=0.1)
+        >>> [round(learning_rate(settings, epoch), 3) for epoch in (0, 1, 2, 6, 10)]
+        [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    if settings.is_cosine_per_epoch:
+        epoch = math.floor(epoch)
+    if epoch < settings.warmup_epochs:
+        return settings.learning_rate * epoch / settings.warmup_epochs
+    span = max(settings.epochs - settings.warmup_epochs, 1e-9)
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - settings.warmup_epochs) / span)))
+    lowest = settings.final_learning_rate
+    return lowest + (settings.learning_rate - lowest) * fall
+
+
+class Average:
+    """An exponential moving average of a network's weights and running statistics.
+
+    Args:
+        network: The network to follow.
+        decay: What a step keeps of the average, in [0, 1); 0 makes it a copy. Early in training less is kept, so
+            that the average is not held back by the random start.
+
+    Source:
+        Polyak & Juditsky 1992; the early schedule as in Tensorflow's ``ExponentialMovingAverage``.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Move a step towards the network's present state.
+
+        Args:
+            network: The network.
+        """
+        self.steps += 1
+        keep = min(self.decay, self.steps / (10 + self.steps))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.state[name].lerp_(value, 1 - keep)
+            else:
+                self.state[name].copy_(value)
+
+
+class Run:
+    """One training run: settings, data, network and how far it has come.
+
+    Args:
+        settings: What to train.
+        sources: Prepared corpora.
+        folder: Where the run is kept.
+        fabric: Devices and processes, launched.
+    """
+
+    def __init__(
+        self, settings: Settings, sources: Sequence[Source], folder: Path, fabric: Fabric
+    ) -> None:
+        self.settings, self.sources, self.folder, self.fabric = settings, sources, folder, fabric
+        self.task = settings.find_task()
+        self.plan = build.plan(settings, sources)
+        self.train_reader = build.reader(settings, sources, "train")
+        self.valid_reader = build.reader(settings, sources, "valid")
+        valid, parts = evaluation(sources, self.task, "valid")
+        self.valid = valid[parts == "task"]
+        self.chain = build.augmentation(
+            settings.augment, self.train_reader.background, fabric.device, seed=settings.seed
+        )
+        torch.manual_seed(settings.seed)
+        classifier = build.classifier(settings, len(self.task.labels))
+        self.ear, self.network = classifier.ear.to(fabric.device), classifier.network
+        if settings.train.sync_batch_norm and fabric.world_size > 1:
+            self.network = build.synchronised(self.network, fabric.device)
+        self.network.to(fabric.device)
+        self.optimizer = build.optimizer(settings.train, self.network)
+        self.average = Average(self.network, settings.train.ema_decay)
+        self.progress = Progress()
+        self.wrapped: Any = None
+
+    @property
+    def global_batch(self) -> int:
+        """Clips that all processes together learn from in a step."""
+        return self.settings.train.batch_size * self.fabric.world_size
+
+    def fingerprint(self) -> str:
+        """Name of the data, as stored in checkpoints: one fingerprint for each corpus."""
+        return "+".join(source.store.fingerprint[:16] for source in self.sources)
+
+    # ------------------------------------------------------------------------------------------ the line of a run
+
+    def fit(self, watcher: Watcher) -> None:
+        """Train to the end, from where the folder's last state left off.
+
+        Args:
+            watcher: Told how it goes.
+        """
+        if not self.restore():
+            self.learn_normalisation()
+        self.wrapped, self.optimizer = self.fabric.setup(self.network, self.optimizer)
+        while self.progress.epoch < self.settings.train.epochs:
+            self._epoch(watcher)
+        self.fabric.barrier()
+
+    def _epoch(self, watcher: Watcher) -> None:
+        """Learn from one epoch, validate, and keep the result."""
+        progress, number = self.progress, self.progress.epoch
+        clips = self.plan.epoch(number)
+        batches = np.array_split(np.arange(len(clips)), math.ceil(len(clips) / self.global_batch))
+        watcher.epoch_starts(number + 1, self.settings.train.epochs, len(batches))
+        for _ in range(progress.batch):
+            watcher.batch_done()
+        started = saved = time.perf_counter()
+        before = progress.seconds
+        for index in range(progress.batch, len(batches)):
+            rate = learning_rate(self.settings.train, number + index / len(batches))
+            self._step(clips[batches[index]], number, index, rate)
+            now = time.perf_counter()
+            progress.batch, progress.seconds = index + 1, before + now - started
+            watcher.batch_done()
+            if now - saved > 60 * self.settings.train.save_minutes:
+                self.keep_state()
+                saved = now
+        watcher.epoch_ends(self._finish_epoch(rate))
+
+    def _step(self, clips: Clips, epoch: int, batch: int, rate: float) -> None:
+        """Learn from one batch; each process takes its part of it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        rng = np.random.default_rng([self.settings.seed, 3, epoch, batch])
+        torch.manual_seed(int(rng.integers(2**62)) + self.fabric.global_rank)  # dropout
+        mine = np.array_split(np.arange(len(clips)), self.fabric.world_size)[self.fabric.global_rank]
+        features, soft, targets = self.hear(clips, rng, slice(int(mine[0]), int(mine[-1]) + 1))
+        logits = self.wrapped(features)  # (clips, classes)
+        losses = F.cross_entropy(
+            logits.float(), soft, label_smoothing=self.settings.train.label_smoothing, reduction="sum"
+        )
+        # gradients are averaged over processes; this makes them those of the mean over the whole batch
+        self.fabric.backward(losses * (self.fabric.world_size / len(clips)))
+        if self.settings.train.gradient_clip is not None:
+            self.fabric.clip_gradients(
+                self.wrapped, self.optimizer, max_norm=self.settings.train.gradient_clip
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.average.follow(self.network)
+        right = (logits.argmax(1) == targets).sum()
+        loss, correct = self._sum(torch.stack([losses.detach(), right]))
+        self.progress.loss += loss
+        self.progress.correct += int(correct)
+        self.progress.clips += len(clips)
+
+    def _finish_epoch(self, rate: float) -> dict[str, Any]:
+        """Validate the average, keep it if it is the best, and return the epoch's record."""
+        progress = self.progress
+        network = self.settled_average()
+        correct, loss = self.validate(network)
+        count = len(self.valid)
+        record = {
+            "epoch": progress.epoch + 1,
+            "step": (progress.epoch + 1) * progress.batch,
+            "loss": progress.loss / progress.clips,
+            "train_accuracy": progress.correct / progress.clips,
+            "valid_accuracy": correct / count,
+            "valid_count": count,
+            "valid_loss": loss,
+            "learning_rate": rate,
+            "clips_per_second": progress.clips / progress.seconds,
+            "seconds": progress.seconds,
+        }
+        if not math.isfinite(record["loss"]):
+            raise DataError(
+                f"the loss of epoch {record['epoch']} is {record['loss']}: lower train.learning_rate, or set "
+                "train.gradient_clip; the last checkpoint is unharmed"
+            )
+        progress.history.append(record)
+        progress.epoch += 1
+        if record["valid_accuracy"] > progress.best:
+            progress.best = record["valid_accuracy"]
+            self.keep_model("best", network)
+        if progress.epoch == self.settings.train.epochs:
+            self.keep_model("last", network)
+        progress.start_epoch()
+        self.keep_state()
+        return record
+
+    # ------------------------------------------------------------------------------------------------ what it hears
+
+    def to_waveforms(self, audio: np.ndarray) -> Tensor:
+        """Return int16 audio as waveforms on the device, float32 ``(clips, samples)`` in [-1, 1).
+
+        Args:
+            audio: Int16, shape ``(clips, samples)``.
+        """
+        return torch.from_numpy(audio).to(self.fabric.device).float() / INT16_SCALE
+
+    def learn_normalisation(self) -> None:
+        """Set the front end's mean and deviation of each band from training clips as they are on disk."""
+        if not self.settings.features.is_normalised:
+            return
+        clips = self.plan.epoch(0)
+        spoken = clips[clips.row >= 0][:NORMALISATION_CLIPS]
+        audio = self.train_reader.batches(spoken)
+        build.normalise(self.ear, (self.to_waveforms(waveforms) for _, waveforms in audio))
+
+    @torch.no_grad()
+    def hear(
+        self, clips: Clips, rng: np.random.Generator, part: slice
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the network learns from in a step.
+
+        Args:
+            clips: The whole batch, of all processes.
+            rng: Random numbers of the step.
+            part: The part of the batch to return.
+
+        Returns:
+            Features ``(clips, mels, frames)``, targets as distributions ``(clips, classes)`` and as classes.
+        """
+        silence = rng.random((len(clips), 3))
+        draws = self.chain.draw(rng, len(clips))
+        waveforms = self.to_waveforms(self.train_reader.read(clips[part], silence[part]))
+        targets = torch.from_numpy(clips.target[part]).to(self.fabric.device)
+        soft = F.one_hot(targets, len(self.task.labels)).float()
+        waveforms = self.chain.on_waveforms(waveforms, draws, part)
+        features, soft = self.chain.on_features(self.ear(waveforms), soft, draws, part)
+        return features, soft, targets
+
+    @torch.no_grad()
+    def settled_average(self) -> nn.Module:
+        """Return the averaged network in eval mode, its normalisation statistics measured anew.
+
+        Averaged statistics are not the statistics of averaged weights, and a product of three normalised factors, as
+        a lambda layer is, feels the difference. Every process measures on the same clips.
+
+        Source:
+            Izmailov et al. 2018 (arXiv 1803.05407), §3: a pass over training data after averaging.
+        """
+        network = build.network(self.settings, len(self.task.labels)).to(self.fabric.device)
+        network.load_state_dict(self.average.state)
+        network.eval()
+        norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+        if not self.settings.train.settle_batches:
+            return network
+        clips = self.plan.epoch(self.progress.epoch)
+        size = self.settings.train.batch_size
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+            norm.train()
+        for batch in range(min(self.settings.train.settle_batches, len(clips) // size)):
+            rng = np.random.default_rng([self.settings.seed, 4, self.progress.epoch, batch])
+            part = clips[batch * size : (batch + 1) * size]
+            network(self.hear(part, rng, slice(0, size))[0])
+        return network.eval()
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> tuple[int, float]:
+        """Return right answers and mean loss over the validation clips.
+
+        Args:
+            network: A network in eval mode.
+        """
+        sums = torch.zeros(2, dtype=torch.float64)
+        for number, (part, audio) in enumerate(self.valid_reader.batches(self.valid)):
+            if number % self.fabric.world_size != self.fabric.global_rank:
+                continue
+            logits = network(self.ear(self.to_waveforms(audio))).float().cpu()
+            targets = torch.from_numpy(self.valid.target[part])
+            sums[0] += (logits.argmax(1) == targets).sum()
+            sums[1] += F.cross_entropy(logits, targets, reduction="sum")
+        correct, loss = self._sum(sums)
+        return int(correct), loss / len(self.valid)
+
+    def _sum(self, values: Tensor) -> list[float]:
+        """Return values summed over processes."""
+        total: Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="sum")
+        return [float(value) for value in total]
+
+    # ------------------------------------------------------------------------------------------------ what it keeps
+
+    def keep_model(self, stem: str, network: nn.Module) -> None:
+        """Write a checkpoint that can be evaluated.
+
+        Args:
+            stem: File name without suffix.
+            network: The network that was validated.
+        """
+        if not self.fabric.is_global_zero:
+            return
+        record = self.progress.history[-1]
+        weights = {f"ear.{name}": value for name, value in self.ear.state_dict().items()}
+        weights |= {f"network.{name}": value for name, value in network.state_dict().items()}
+        told = checkpoint.provenance(self.settings.seed) | {
+            "run": self.folder.name,
+            "epoch": record["epoch"],
+            "valid_accuracy": record["valid_accuracy"],
+            "valid_count": record["valid_count"],
+            "data": {source.name: source.store.fingerprint for source in self.sources},
+            "epoch_clips": self.plan.counts([source.name for source in self.sources]),
+            "rebuilt": [s.name for s in self.sources if s.is_rebuilt],
+            "processes": self.fabric.world_size,
+            "threads": torch.get_num_threads(),
+        }
+        checkpoint.save(
+            Checkpoint(self.settings, self.task.labels, weights, told), self.folder / stem
+        )
+
+    def keep_state(self) -> None:
+        """Write all that a later process needs to go on, and the log so far."""
+        if not self.fabric.is_global_zero:
+            return
+        state = {
+            "card": self._card(),
+            "network": self.network.state_dict(),
+            "ear": self.ear.state_dict(),
+            "average": self.average.state,
+            "average_steps": self.average.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": json.dumps(asdict(self.progress)),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_whole(self.folder / STATE_FILE, buffer.getvalue())
+        lines = "".join(json.dumps(record) + "\n" for record in self.progress.history)
+        write_whole(self.folder / LOG_FILE, lines.encode())
+
+    def restore(self) -> bool:
+        """Take up the folder's last state, if there is one.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            CheckpointError: If it belongs to other settings or other data.
+        """
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            return False
+        state = checkpoint.load_tensors(path)
+        if state.get("card") != self._card():
+            raise CheckpointError(
+                f"{self.folder} holds a run of other settings or other data: give this one another "
+                "name (name=...), or remove that folder to start it anew"
+            )
+        self.network.load_state_dict(state["network"])
+        self.ear.load_state_dict(state["ear"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, value in state["average"].items():
+            self.average.state[name].copy_(value)
+        self.average.steps = state["average_steps"]
+        self.progress = Progress(**json.loads(state["progress"]))
+        return True
+
+    def _card(self) -> str:
+        """Return what a state must share with a run that goes on from it."""
+        return json.dumps(
+            {
+                "settings": self.settings.model_dump(mode="json"),
+                "data": self.fingerprint(),
+                "global_batch": self.global_batch,
+            }
+        )
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the epochs of a run.
+
+    Args:
+        folder: Folder of the run.
+
+    Raises:
+        DataError: If there is no log.
+    """
+    path = folder / LOG_FILE
+    if not path.is_file():
+        raise DataError(f"{path} is not there: give the folder of a run that finished an epoch")
+    return [json.loads(line) for line in path.read_text().splitlines()]
