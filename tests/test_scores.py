@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from watchword.errors import DataError
-from watchword.scores import Scores, load, load_runs, posteriors, run_names, save, written_whole
+from watchword.scores import Scores, load, load_runs, posteriors, run_names, save
 
 
 def four_clips(**changes: Any) -> Scores:
@@ -164,16 +164,23 @@ def test_run_names_stay_different() -> None:
     assert all(names)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_crumbs(tmp_path: Path) -> None:
-    path = tmp_path / "page.txt"
-    path.write_bytes(b"old")
-    with pytest.raises(TypeError), written_whole(path) as file:
-        file.writelines([b"half of the n", "ew"])  # type: ignore[list-item]
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_failed_write_leaves_the_old_file_and_no_crumbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(file: Any, **_: object) -> None:
+        file.write(b"half of the n")
+        raise OSError(28, "No space left on device")
+
+    save(four_clips(), tmp_path / "scores.npz")
+    before = (tmp_path / "scores.npz").read_bytes()
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)"):
+        save(four_clips(), tmp_path / "scores.npz")
+    assert (tmp_path / "scores.npz").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "scores.npz"]
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataError, match=r"cannot be written.*one may write to: free some space"):
+    with pytest.raises(DataError, match=r"cannot be written .*choose another folder"):
         save(four_clips(), tmp_path / "file" / "scores.npz")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from watchword.errors import missing_extra
-from watchword.scores import written_whole
+from watchword.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

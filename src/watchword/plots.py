@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from watchword import metrics
 from watchword.canvas import FAINT, FONT_POINTS, INK, PALE, STROKES, caption, legend, save, sheet
 from watchword.canvas import matplotlib as _matplotlib
 from watchword.errors import DataError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "confusion",
+    "confusion_of_run",
+    "curves_of_runs",
     "det",
     "lambda_maps",
     "noise_mixing",
@@ -74,6 +77,21 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64], *, title: str = 
     panel.grid(which="minor", color=FAINT, linewidth=0.5)
     caption(panel, title, "answered", "right answer (clips)")
     return figure
+
+
+def confusion_of_run(scores: Scores, name: str) -> Figure:
+    """Draw the confusion matrix of one run, over the clips that count for accuracy.
+
+    Args:
+        scores: Every clip of a split, all parts.
+        name: What the run is called.
+
+    Raises:
+        DataError: If no clip counts for accuracy.
+    """
+    task = scores.select(scores.parts == "task")
+    title = f"{name}, task {scores.task}, {scores.split}: {metrics.accuracy(task)}"
+    return confusion(scores.labels, metrics.confusion(task), title=title)
 
 
 def per_class(rows: Sequence[ClassRates], *, title: str = "") -> Figure:
@@ -252,7 +270,7 @@ def _strokes(curves: Mapping[str, Curve]) -> list[tuple[str, Curve, dict[str, An
     looks: list[tuple[str, Curve, dict[str, Any]]] = []
     for name in sorted(set(curves) - set(bold), key=list(curves).index):
         label = "" if looks else f"the other {len(curves) - len(bold)}"
-        looks.append((label, curves[name], {"color": PALE, "linewidth": 0.8}))
+        looks.append((label, curves[name], {"color": "#b0b0b0", "linewidth": 0.7}))
     for stroke, name in zip(STROKES, bold, strict=False):
         label = f"{name} (EER {100 * rates[name]:.2g} %)"
         width = 2.0 if stroke is STROKES[0] else 1.4

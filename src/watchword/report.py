@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from watchword import groups, metrics, plots
 from watchword.errors import DataError
+from watchword.files import write_whole
 from watchword.metrics import Curve, Rate
 from watchword.page import markdown
-from watchword.scores import FILE_NAME, SILENCE, UNKNOWN, Scores, save, written_whole
+from watchword.scores import FILE_NAME, SILENCE, UNKNOWN, Scores, save
 
 DEMANDED: Final = ("seed", "config", "commit", "command")
 POOLED: Final = "all keywords pooled"
@@ -96,8 +97,8 @@ def write_report(report: Mapping[str, Any], scores: Scores, folder: Path) -> Pat
         WatchwordError: If matplotlib or scikit-learn is not installed.
     """
     save(scores, folder / FILE_NAME)
-    with written_whole(folder / "report.json") as file:
-        file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_whole(folder / "report.json", text.encode())
     figures = draw(scores)
     for name, figure in figures.items():
         if figure is None:
@@ -105,8 +106,7 @@ def write_report(report: Mapping[str, Any], scores: Scores, folder: Path) -> Pat
         else:
             plots.save(figure, folder / name)
     shown = [name for name, figure in figures.items() if figure is not None]
-    with written_whole(folder / "report.md") as file:
-        file.write(markdown(report, shown).encode())
+    write_whole(folder / "report.md", markdown(report, shown).encode())
     return folder / "report.md"
 
 

@@ -7,19 +7,18 @@ every number of a report is computed from them: a new metric never needs the mod
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watchword.errors import DataError
+from watchword.files import written_whole
 
 UNKNOWN: Final = "_unknown_"
 SILENCE: Final = "_silence_"
@@ -191,35 +190,6 @@ def run_names(files: Sequence[Path]) -> list[str]:
     while min(map(len, folders)) > 1 and len({folder[-1] for folder in folders}) == 1:
         folders = [folder[:-1] for folder in folders]
     return ["/".join(folder) for folder in folders]
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when all of it is written.
-
-    Args:
-        path: Where the file shall be; its folder is made if need be.
-
-    Yields:
-        A binary file under a temporary name in the same folder.
-
-    Raises:
-        DataError: If the folder or the file cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as fault:
-        raise DataError(
-            f"{path} cannot be written ({fault.strerror or fault}); needed is a folder with room "
-            "that one may write to: free some space or choose another folder"
-        ) from fault
-    finally:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

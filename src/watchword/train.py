@@ -207,7 +207,7 @@ class Run:
         before = progress.seconds
         for index in range(progress.batch, len(batches)):
             rate = learning_rate(self.settings.train, number + index / len(batches))
-            self._step(clips[batches[index]], number, index, rate)
+            self.step(clips[batches[index]], number, index, rate)
             now = time.perf_counter()
             progress.batch, progress.seconds = index + 1, before + now - started
             watcher.batch_done()
@@ -216,7 +216,7 @@ class Run:
                 saved = now
         watcher.epoch_ends(self._finish_epoch(rate))
 
-    def _step(self, clips: Clips, epoch: int, batch: int, rate: float) -> None:
+    def step(self, clips: Clips, epoch: int, batch: int, rate: float) -> None:
         """Learn from one batch; each process takes its part of it."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate

@@ -122,7 +122,8 @@ def stretched(x: Tensor, lengths: Tensor, longest: Samples) -> Tensor:
     Source:
         Flanagan & Golden (1966), "Phase vocoder"; Laroche & Dolson (1999), section 2.
     """
-    parts = zip(torch.split(x, PART_CLIPS), torch.split(lengths, PART_CLIPS), strict=True)
+    size = PART_CLIPS if x.device.type == "cpu" else max(1, x.shape[0])
+    parts = zip(torch.split(x, size), torch.split(lengths, size), strict=True)
     return torch.cat([_vocoded(part, ends, longest) for part, ends in parts])
 
 

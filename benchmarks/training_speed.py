@@ -1,0 +1,135 @@
+"""Training speed: the whole path against the bare model step of the published form, in one run.
+
+    python benchmarks/training_speed.py --threads 2
+
+*Whole path*: read from the prepared corpus, make silence, augment, features, mask, forward, backward, optimiser step,
+average of weights, with the default settings. *Bare step*: forward, backward, optimiser step of the published form
+(lambda layers by einsum and conv2d, three separate projections) on features that are ready in memory. The two take turns, so that
+a noisy machine slows both; the ratio of their medians is what counts. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from watchword import build
+from watchword.config import load_settings
+from watchword.data.clips import prepare
+from watchword.data.sampling import Source
+from watchword.data.synth import synthesise
+from watchword.models.layers import TemporalLambda
+from watchword.train import Run
+
+CONFIG = Path(__file__).parent.parent / "configs" / "google_commands" / "lambda_resnet18.yml"
+
+
+class PublishedLambda(nn.Module):
+    """The lambda layer as usually published: three projections, einsum, and a conv2d over the values.
+
+    Args:
+        channels: Channels in and out.
+        heads: Heads.
+        depth: Query depth.
+        scope: Frames of the position lambda.
+    """
+
+    def __init__(self, channels: int, heads: int = 4, depth: int = 16, scope: int = 23) -> None:
+        super().__init__()
+        self.heads, self.depth, values = heads, depth, channels // heads
+        self.to_q = nn.Conv1d(channels, heads * depth, 1, bias=False)
+        self.to_k = nn.Conv1d(channels, depth, 1, bias=False)
+        self.to_v = nn.Conv1d(channels, values, 1, bias=False)
+        self.norm_q, self.norm_v = nn.BatchNorm1d(heads * depth), nn.BatchNorm1d(values)
+        self.position = nn.Conv2d(1, depth, (1, scope), padding=(0, scope // 2), bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output, ``(batch, channels, frames)``."""
+        q = self.norm_q(self.to_q(x)).unflatten(1, (self.heads, self.depth))
+        k = self.to_k(x).softmax(-1)
+        v = self.norm_v(self.to_v(x))
+        content = torch.einsum("bkm,bvm->bkv", k, v)
+        y = torch.einsum("bhkn,bkv->bhvn", q, content)
+        y = y + torch.einsum("bhkn,bkvn->bhvn", q, self.position(v.unsqueeze(1)))
+        return y.flatten(1, 2)
+
+
+def published(network: nn.Module) -> nn.Module:
+    """Replace every lambda layer by its published form, in place."""
+    for name, part in list(network.named_children()):
+        if isinstance(part, TemporalLambda):
+            setattr(network, name, PublishedLambda(part.heads * part.value_depth))
+        else:
+            published(part)
+    return network
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batches", type=int, default=20, help="batches in a round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--data", type=Path, help="a prepared or plain corpus; synthetic speech if not given")
+    parser.add_argument("--width", type=float, default=1.0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.data or synthesise(Path(scratch, "speech"))
+        print(json.dumps(measure(arguments, folder, Path(scratch, "cache")), indent=2))
+
+
+def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[str, object]:
+    """Return clips per second of both, and their ratio."""
+    settings, _ = load_settings(CONFIG, [f"model.width={arguments.width}"])
+    source = Source(folder.name, prepare(folder, cache))
+    fabric = build.fabric(settings.train, processes=1)
+    run = Run(settings, [source], cache, fabric)
+    run.learn_normalisation()
+    run.wrapped, run.optimizer = fabric.setup(run.network, run.optimizer)
+    size = settings.train.batch_size
+    clips = run.plan.epoch(0)
+
+    bare = published(build.network(settings, len(run.task.labels)))
+    bare_optimizer = build.optimizer(settings.train, bare)
+    features, targets = torch.randn(size, 40, 98), torch.randint(len(run.task.labels), (size,))
+
+    def whole_step(number: int) -> None:
+        start = number * size % (len(clips) - size)
+        run.step(clips[start : start + size], 0, number, 0.01)
+
+    def bare_step(_number: int) -> None:
+        F.cross_entropy(bare(features), targets).backward()
+        bare_optimizer.step()
+        bare_optimizer.zero_grad()
+
+    speeds: dict[str, list[float]] = {"whole": [], "bare": []}
+    for turn in range(arguments.rounds + 1):
+        for name, step in (("whole", whole_step), ("bare", bare_step)):
+            started = time.perf_counter()
+            for number in range(arguments.batches):
+                step(number)
+            if turn:  # the first round warms up
+                speeds[name].append(size * arguments.batches / (time.perf_counter() - started))
+    ratios = [whole / one for whole, one in zip(speeds["whole"], speeds["bare"], strict=True)]
+    return {
+        "model": f"lambda_resnet18 k={arguments.width:g}",
+        "threads": arguments.threads,
+        "batch": size,
+        "whole_clips_per_second": round(statistics.median(speeds["whole"])),
+        "bare_published_clips_per_second": round(statistics.median(speeds["bare"])),
+        "ratio_median": round(statistics.median(ratios), 2),
+        "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+    }
+
+
+if __name__ == "__main__":
+    main()

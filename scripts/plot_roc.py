@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""Draw the ROC curves of one run or several in one figure, keywords pooled.
+
+python scripts/plot_roc.py REPORT [REPORT ...] [--out roc.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from watchword import plots
+from watchword.errors import WatchwordError
+from watchword.scores import load_runs
+
+parser = argparse.ArgumentParser(description="ROC curves of runs in one figure.")
+parser.add_argument("reports", nargs="+", type=Path, help="report folders, or scores.npz files")
+parser.add_argument("--out", type=Path, default=Path("roc.png"), help="PNG to write")
+
+if __name__ == "__main__":
+    arguments = parser.parse_args()
+    try:
+        runs = load_runs(arguments.reports)
+        first = next(iter(runs.values()))
+        title = f"ROC, task {first.task}, {first.split}, keywords pooled"
+        figure = plots.roc(plots.curves_of_runs(runs), title=title)
+        print(plots.save(figure, arguments.out))
+    except WatchwordError as fault:
+        parser.exit(2, f"{fault}\n")
