@@ -1,6 +1,8 @@
-"""The published system's second command: evaluate a checkpoint on the test split.
+r"""The published system's second command: evaluate a checkpoint on the test split.
 
-python -u eval.py --config_exp configs/google_commands/lambda_resnet18.yml --model output/google_commands/RUN/best.pth.tar
+python -u eval.py --config_env configs/env.yml \
+    --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0 \
+    --model output/google_commands/RUN/best.pth.tar
 """
 
 from watchword.cli import eval_door

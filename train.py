@@ -1,6 +1,7 @@
-"""The published system's first command: train what a settings file describes.
+r"""The published system's first command: train what a settings file describes.
 
-python -u train.py --config_env configs/env.yml --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0
+python -u train.py --config_env configs/env.yml \
+    --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0
 """
 
 from watchword.cli import train_door

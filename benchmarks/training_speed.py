@@ -78,7 +78,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, default=20, help="batches in a round")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--data", type=Path, help="a prepared or plain corpus; synthetic speech if not given")
+    parser.add_argument(
+        "--data", type=Path, help="a prepared or plain corpus; synthetic speech if not given"
+    )
     parser.add_argument("--width", type=float, default=1.0)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from watchword import groups, metrics
-from watchword.data import tasks
 from watchword.errors import DataError
 from watchword.metrics import Rate
-from watchword.scores import SILENCE, UNKNOWN, Scores
+from watchword.scores import Scores
+from watchword.words import SILENCE, UNKNOWN
 
 LABELS = ("yes", "no", UNKNOWN, SILENCE)
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -150,12 +150,6 @@ def test_one_part_alone_has_the_interval_of_that_part() -> None:
     # with equal rates in one term the sum's interval is the rate's own
     _, interval = groups._weighted_sum([(1.0, Rate(9, 10))])
     assert interval == pytest.approx(Rate(9, 10).interval)
-
-
-def test_the_archives_words_are_the_tasks_words() -> None:
-    assert tasks.COMMANDS == groups.ARCHIVE_COMMANDS
-    assert {*tasks.DIGITS, *tasks.OTHERS_V1, *tasks.OTHERS_V2} == {*groups.ARCHIVE_OTHERS}
-    assert (tasks.UNKNOWN, tasks.SILENCE) == (UNKNOWN, SILENCE)
 
 
 def test_another_task_is_not_weighed() -> None:

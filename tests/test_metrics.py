@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from watchword import metrics
 from watchword.errors import DataError, WatchwordError
 from watchword.metrics import Rate
-from watchword.scores import SILENCE, UNKNOWN, Scores
+from watchword.scores import Scores
+from watchword.words import SILENCE, UNKNOWN
 
 LABELS = ("yes", "no", UNKNOWN, SILENCE)
 

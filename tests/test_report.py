@@ -12,7 +12,8 @@ import pytest
 from watchword import page, plots
 from watchword.errors import DataError
 from watchword.report import build_report, write_report
-from watchword.scores import SILENCE, UNKNOWN, Scores, load
+from watchword.scores import Scores, load
+from watchword.words import SILENCE, UNKNOWN
 
 LABELS = ("yes", "no", UNKNOWN, SILENCE)
 PROVENANCE = {

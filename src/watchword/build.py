@@ -1,7 +1,8 @@
 """Settings → objects: the only room that knows both.
 
-In come typed settings, out go corpora, networks, front ends, optimisers and devices. A room because no layer and no loop
-may read settings, and no setting may know a class: what a word in a YAML file means is decided here.
+In come typed settings, out go corpora, networks, front ends, optimisers and devices. A room because
+no layer and no loop may read settings, and no setting may know a class: what a word in a YAML file
+means is decided here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from watchword.config import (
     CorpusSettings,
     Environment,
     FeatureSettings,
+    Mask,
     Settings,
     TrainSettings,
 )
@@ -34,10 +36,13 @@ from watchword.errors import CheckpointError, ConfigError
 from watchword.sync import SyncBatchNorm
 from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ
 
-Told = Callable[[str, int, int], None]
+MEGABYTE = 1_000_000
+PRECISIONS: dict[str, Any] = {"64": "64-true", "32": "32-true", "bf16": "bf16-mixed"}
+
+Told = Callable[[str, int, int | None], None]
 
 
-def quiet(what: str, done: int, total: int) -> None:
+def quiet(what: str, done: int, total: int | None) -> None:
     """Hear how a long preparation goes, and say nothing."""
 
 
@@ -63,7 +68,7 @@ class Classifier(nn.Module):
         return logits
 
 
-# ---------------------------------------------------------------------------------------------------------------- data
+# ------------------------------------------------------------------------------------------- data
 
 
 def sources(settings: Settings, environment: Environment, told: Told = quiet) -> list[Source]:
@@ -93,16 +98,11 @@ def source(
         environment: Where data lives.
         train_on_dropped: Whether training hears clips that v0.02 of Speech Commands dropped.
         told: Called with what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: If the folder is missing or holds no speech.
     """
-    folder = Path(corpus.folder)
-    if not folder.is_absolute() and not folder.is_dir():
-        folder = environment.datasets / corpus.folder
-    if not folder.is_dir() and folder.name in archives.ARCHIVES:
-        folder = archives.fetch(
-            folder.name,
-            environment.datasets,
-            progress=lambda done, total: told(f"downloading {folder.name}", done, total),
-        )
+    folder = find_folder(corpus.folder, environment, told)
     store = clips.prepare(
         folder,
         environment.prepared,
@@ -120,6 +120,41 @@ def source(
         leave_out=left_out if train_on_dropped else left_out | store.manifest.dropped,
         is_rebuilt=corpus.is_rebuilt,
     )
+
+
+def find_folder(name: str, environment: Environment, told: Told = quiet) -> Path:
+    """Return the folder of a corpus: below the data folder, or as it is given, or downloaded.
+
+    Args:
+        name: A path, or the name of a public archive.
+        environment: Where data lives.
+        told: Called with what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: If the name is a public archive's and it cannot be downloaded.
+    """
+    below = environment.datasets / name
+    there = [folder for folder in (below, Path(name)) if folder.is_dir()]
+    filled = [folder for folder in there if any(folder.iterdir())]
+    if filled or name not in archives.ARCHIVES:
+        return (filled or there or [below])[0]
+    return archives.fetch(name, environment.datasets, progress=archive_progress(name, told))
+
+
+def archive_progress(name: str, told: Told) -> archives.Progress:
+    """Return what hears of an archive's way and tells it on, in millions of bytes.
+
+    Args:
+        name: Name of the archive.
+        told: Called with what is done, how much of it, and of how much.
+    """
+    verbs = {"download": "downloading", "check": "checking", "unpack": "unpacking"}
+
+    def tell(stage: archives.Stage, done: int, total: int | None) -> None:
+        millions = None if total is None else total // MEGABYTE
+        told(f"{verbs[stage]} {name}, MB", done // MEGABYTE, millions)
+
+    return tell
 
 
 def plan(settings: Settings, corpora: Sequence[Source]) -> Plan:
@@ -150,7 +185,7 @@ def reader(settings: Settings, corpora: Sequence[Source], split: Split) -> Reade
     return Reader(corpora, noise, split)
 
 
-# --------------------------------------------------------------------------------------------------------------- model
+# ------------------------------------------------------------------------------------------ model
 
 
 def ear(settings: FeatureSettings) -> features.LogMel | features.Mfcc:
@@ -237,6 +272,22 @@ def measure(checkpoint: Checkpoint) -> models.Size:
     )
 
 
+def check(settings: Settings) -> None:
+    """Build what settings describe and throw it away, before hours of work depend on it.
+
+    Args:
+        settings: Any settings.
+
+    Raises:
+        ConfigError: If front end, network or augmentation cannot be built, or do not fit together.
+    """
+    frames = ear(settings.features).frames(CLIP_SAMPLES)
+    classes = len(settings.find_task().labels)
+    models.measure_size(network(settings, classes), mels=settings.features.bands, frames=frames)
+    noise = np.zeros(2 * CLIP_SAMPLES, np.int16)
+    augmentation(settings.augment, noise, torch.device("cpu"), seed=settings.seed)
+
+
 def synchronised(module: nn.Module, device: torch.device) -> nn.Module:
     """Return a network whose batch normalisation sees the batches of all processes.
 
@@ -245,17 +296,18 @@ def synchronised(module: nn.Module, device: torch.device) -> nn.Module:
         device: Where it will train.
     """
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        twin: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]  # torch gives it no types
+        return twin
     return SyncBatchNorm.convert(module)
 
 
-# ------------------------------------------------------------------------------------------------------------ training
+# --------------------------------------------------------------------------------------- training
 
 
 class Chain:
     """What is done to the clips of a batch, from waveform to features.
 
-    Random numbers are drawn for a whole batch, and applied to the part of it that a process learns from.
+    Random numbers are drawn for a whole batch, and applied to the part that a process learns from.
 
     Args:
         waveform: Steps ``(batch, samples)`` to the same, in order.
@@ -283,7 +335,9 @@ class Chain:
         mixes = [self.mixup.draw(rng, batch)] if self.mixup else []
         return [self.waveform.draw(rng, batch), self.features.draw(rng, batch), *mixes]
 
-    def on_waveforms(self, x: Tensor, draws: Sequence[dict[str, np.ndarray]], part: slice) -> Tensor:
+    def on_waveforms(
+        self, x: Tensor, draws: Sequence[dict[str, np.ndarray]], part: slice
+    ) -> Tensor:
         """Return augmented waveforms ``(clips, samples)``.
 
         Args:
@@ -327,10 +381,12 @@ def augmentation(
         seed: Seed of the rooms.
     """
     pool = torch.from_numpy(noise.copy()).to(device)
-    steps: dict[str, Callable[..., augment.Step]] = {
+    steps: dict[str, Callable[..., augment.Augmentation]] = {
         "resample": lambda s, **p: augment.Resample(speed=(1 - s.fraction, 1 + s.fraction), **p),
-        "time_stretch": lambda s, **p: augment.TimeStretch(rate=(s.slowest, s.fastest), **p),
-        "pitch_shift": lambda s, **p: augment.PitchShift(limit_semitones=s.semitones, **p),
+        "time_stretch": lambda s, **p: augment.TimeStretch(speed=(s.slowest, s.fastest), **p),
+        "pitch_shift": lambda s, **p: augment.PitchShift(
+            semitones=(-s.semitones, s.semitones), **p
+        ),
         "shift": lambda s, **p: augment.Shift(limit_samples=_samples(s.milliseconds), **p),
         "shift_fraction": lambda s, **p: augment.ShiftFraction(limit=s.fraction, **p),
         "random_placement": lambda s, **p: augment.RandomPlacement(samples=CLIP_SAMPLES, **p),
@@ -353,18 +409,21 @@ def augmentation(
         for name, make in steps.items()
         if (section := getattr(settings, name)) is not None
     ]
-    mask, mix = settings.mask, settings.mixup
-    masks = [
-        augment.SpecAugment(
-            probability=mask.probability,
-            time_masks=mask.time_masks,
-            max_frames=mask.frames,
-            band_masks=mask.frequency_masks,
-            max_bands=mask.bands,
-        )
-    ] if mask else []
+    masks = [_mask(settings.mask)] if settings.mask else []
+    mix = settings.mixup
     mixup = augment.Mixup(probability=mix.probability, alpha=mix.alpha) if mix else None
     return Chain(augment.Augment(made), augment.Augment(masks, limit=None), mixup, device)
+
+
+def _mask(settings: Mask) -> augment.SpecAugment:
+    """Return what covers stretches of frames and of bands."""
+    return augment.SpecAugment(
+        probability=settings.probability,
+        time_masks=settings.time_masks,
+        max_frames=settings.frames,
+        band_masks=settings.frequency_masks,
+        max_bands=settings.bands,
+    )
 
 
 def _samples(milliseconds: float) -> int:
@@ -410,14 +469,19 @@ def fabric(
         nodes: How many machines.
 
     Raises:
-        ConfigError: If there is no such GPU.
+        ConfigError: If there is no such GPU, or more processes are asked for than there are GPUs.
     """
     found = torch.cuda.device_count()
+    have = f"{found} GPUs, numbered from 0" if found else "no GPU"
     if gpu is not None and gpu not in range(found):
-        have = f"{found} GPUs, numbered from 0" if found else "no GPU"
         raise ConfigError(
             f"--gpu {gpu} was asked for and this machine has {have}: choose one of them, or leave "
             "--gpu out to use what there is"
+        )
+    if processes is not None and (gpu is not None or not 0 < processes <= (found or processes)):
+        raise ConfigError(
+            f"--processes {processes} was asked for and this machine has {have}: give --gpu or "
+            "--processes, at least 1 and no more than there are GPUs, or neither to use them all"
         )
     devices: Any = [gpu] if gpu is not None else (processes or (found or 1))
     many = nodes > 1 or (gpu is None and int(devices) > 1)
@@ -426,7 +490,7 @@ def fabric(
         devices=devices,
         num_nodes=nodes,
         strategy="ddp" if many else "auto",
-        precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        precision=PRECISIONS[settings.precision],
     )
 
 
@@ -439,5 +503,5 @@ def device(gpu: int | None) -> torch.device:
     Raises:
         ConfigError: If there is no such GPU.
     """
-    chosen = fabric(TrainSettings(), gpu=gpu, processes=1)
+    chosen = fabric(TrainSettings(), gpu=gpu, processes=1 if gpu is None else None)
     return chosen.device

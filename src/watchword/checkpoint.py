@@ -1,8 +1,9 @@
 """A trained model on disk: weights with their settings, labels and provenance.
 
-In comes a ``Checkpoint``, out go two files with the same content: ``NAME.safetensors`` and, for the published
-commands, ``NAME.pth.tar``. A room because a checkpoint alone must be enough to evaluate, stream and export a model, on
-any device, and because files from strangers come in here: nothing is unpickled but tensors and plain values.
+In comes a ``Checkpoint``, out go two files with the same content: ``NAME.safetensors`` and, for the
+published commands, ``NAME.pth.tar``. A room because a checkpoint alone must be enough to evaluate,
+stream and export a model, on any device, and because files from strangers come in here: nothing is
+unpickled but tensors and plain values.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from watchword.files import write_whole
 FORMAT = 1
 KEY = "watchword"
 PICKLED = (".pth.tar", ".pth", ".pt", ".ckpt")
-LARGEST_HEADER_BYTES = 10_000_000
+SUFFIXES = (".safetensors", *PICKLED)
+DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, OSError)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Checkpoint:
         settings: What it was made from.
         labels: Its outputs by name, in order.
         weights: Its state dict, front end included.
-        provenance: Plain values: seed, commit, command, data fingerprints, epoch, validation accuracy.
+        provenance: Plain values: seed, commit, command, data fingerprints, epoch, accuracy.
     """
 
     settings: Settings
@@ -72,7 +74,9 @@ def save(checkpoint: Checkpoint, stem: Path) -> None:
     Raises:
         DataError: If the disk is full or the folder cannot be written.
     """
-    weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.weights.items()}
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in checkpoint.weights.items()
+    }
     write_whole(
         stem.with_name(f"{stem.name}.safetensors"),
         to_safetensors(weights, metadata={KEY: checkpoint.card}),
@@ -108,6 +112,8 @@ def load_tensors(path: Path) -> Any:
     Raises:
         CheckpointError: If it is cut short or holds anything that would have to be executed.
     """
+    if not zipfile.is_zipfile(path):  # torch would try formats of long ago
+        raise _damaged(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -115,21 +121,15 @@ def load_tensors(path: Path) -> Any:
             f"{path} holds objects other than tensors and plain values, and loading it would run "
             "their code: use a checkpoint that watchword wrote"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{path} is damaged or no checkpoint ({path.stat().st_size:,} bytes): copy it again or "
-            "use another one"
-        ) from error
+    except DAMAGE as error:
+        raise _damaged(path) from error
 
 
 def _load_pickled(path: Path) -> tuple[str, dict[str, Tensor]]:
     """Return the card and weights of a ``.pth.tar``."""
     content = load_tensors(path)
     if not isinstance(content, dict) or not isinstance(content.get(KEY), str):
-        raise CheckpointError(
-            f"{path} is a checkpoint of another program: it has no {KEY!r} entry with settings and "
-            "labels; train with watchword"
-        )
+        raise _foreign(path)
     return content[KEY], content.get("state_dict", {})
 
 
@@ -139,36 +139,55 @@ def _load_safe(path: Path) -> tuple[str, dict[str, Tensor]]:
         with safe_open(path, framework="pt", device="cpu") as file:
             card = (file.metadata() or {}).get(KEY)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or no checkpoint ({path.stat().st_size:,} bytes): copy it again or "
-            "use another one"
-        ) from error
+    except (SafetensorError, *DAMAGE) as error:
+        raise _damaged(path) from error
     if card is None:
-        raise CheckpointError(
-            f"{path} is a checkpoint of another program: it has no {KEY!r} entry with settings and "
-            "labels; train with watchword"
-        )
+        raise _foreign(path)
     return card, weights
+
+
+def _damaged(path: Path) -> CheckpointError:
+    """Return the error for a file that cannot be read to its end."""
+    return CheckpointError(
+        f"{path} is damaged, cut short or no checkpoint ({path.stat().st_size:,} bytes): copy it "
+        "again or use another one"
+    )
+
+
+def _foreign(path: Path) -> CheckpointError:
+    """Return the error for a file that this program has not written."""
+    return CheckpointError(
+        f"{path} is a checkpoint of another program: it has no {KEY!r} entry with settings and "
+        "labels; train with watchword"
+    )
 
 
 def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
     """Return the checkpoint of a card and weights, or say what the card lacks."""
     try:
         content = json.loads(card)
-        version = content["format"]
-        if version != FORMAT:
+        if content["format"] != FORMAT:
             raise CheckpointError(
-                f"{path} has format {version}, this program reads format {FORMAT}: use the version "
-                "of watchword that wrote it"
+                f"{path} has format {content['format']}, this program reads format {FORMAT}: use "
+                "the version of watchword that wrote it"
             )
         settings = Settings.model_validate(content["settings"])
-        return Checkpoint(settings, tuple(content["labels"]), dict(weights), content["provenance"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} names settings or labels that this version cannot read: use the version of "
-            "watchword that wrote it"
-        ) from error
+        labels, told = tuple(content["labels"]), dict(content["provenance"])
+        found = Checkpoint(settings, labels, dict(weights), told)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path) from error
+    are_tensors = all(isinstance(value, Tensor) for value in found.weights.values())
+    if labels != settings.find_task().labels or not are_tensors:
+        raise _unreadable(path)
+    return found
+
+
+def _unreadable(path: Path) -> CheckpointError:
+    """Return the error for a file of ours whose content means nothing to this version."""
+    return CheckpointError(
+        f"{path} holds settings, labels or weights that this version cannot read: use the version "
+        "of watchword that wrote it"
+    )
 
 
 def provenance(seed: int) -> dict[str, Any]:
@@ -187,19 +206,25 @@ def provenance(seed: int) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit of the source this runs from, with a mark if it was changed since."""
-    folder = Path(__file__).parent
+    """Return the commit of the source this runs from, with a mark if it was changed since.
+
+    A package that is installed inside the checkout of something else has no commit.
+    """
+    source = Path(__file__)
     try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"],  # noqa: S607 - git is looked up
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
+        _git("ls-files", "--error-unmatch", source.name, folder=source.parent)
+        return _git(
+            "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*", folder=source.parent
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    """Return what git answers in a folder."""
+    answer = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+    )
     return answer.stdout.strip()
 
 

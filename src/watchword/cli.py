@@ -1,8 +1,9 @@
 """The command line: words → one call each.
 
-In come the words a user types, out go lines to read, JSON for programs and an exit code: 0 when it worked, 1 when what
-was checked is not clean, 2 for a user's mistake, with one line that says what to do. A room because nothing else may
-print or exit. Heavy packages are imported inside the commands, so that ``--help`` answers at once.
+In come the words a user types, out go lines to read, JSON for programs and an exit code: 0 when it
+worked, 1 when what was checked has errors, 2 for a user's mistake, with one line that says what to
+do. A room because nothing else may print or exit. Heavy packages are imported inside the commands,
+so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -10,43 +11,55 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from watchword.errors import WatchwordError, missing_extra
 
+SHORT_HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="watchword",
     help="Keyword spotting: train small lambda networks, measure them honestly, ship them.",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SHORT_HELP,
 )
 data_app = typer.Typer(no_args_is_help=True, help="Get, prepare, check and make speech.")
 plot_app = typer.Typer(no_args_is_help=True, help="Draw runs and reports.")
 app.add_typer(data_app, name="data")
 app.add_typer(plot_app, name="plot")
 
+# typer brings a click of its own or uses the one installed, by version: the root of its complaints
+Complaint: Any = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
+EXTRAS = {"espeakng_loader": "synth"}
+
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(help="Settings to change, as key=value.", metavar="[KEY=VALUE]..."),
+    typer.Argument(help="Settings to change, such as train.epochs=2.", metavar="KEY=VALUE"),
 ]
 Env = Annotated[Path | None, typer.Option("--env", help="YAML file: where data and outputs live.")]
 Gpu = Annotated[int | None, typer.Option("--gpu", help="Number of the one GPU to use.")]
+ConfigEnv = Annotated[
+    Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 DataFolder = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the speech; replaces the first corpus.")
+    Path | None, typer.Option("--data", help="Folder of speech, in place of the first corpus.")
+]
+OtherFolder = Annotated[
+    Path | None, typer.Option("--data", help="Folder of speech, in place of what it learned from.")
 ]
 
 
-# --------------------------------------------------------------------------------------------------------------- train
+# ------------------------------------------------------------------------------------------ train
 
 
-@app.command(epilog="Example: watchword train configs/google_commands/lambda_resnet18.yml task=core-10")
+@app.command(
+    epilog="Example: watchword train configs/google_commands/lambda_resnet18.yml task=core-10"
+)
 def train(
     config: Annotated[Path, typer.Argument(help="Settings, a YAML file from configs/.")],
     overrides: Overrides = None,
@@ -55,13 +68,13 @@ def train(
     env: Env = None,
     gpu: Gpu = None,
     processes: Annotated[
-        int | None, typer.Option(help="GPUs, or processes on a CPU. [all GPUs, or one process]")
+        int | None,
+        typer.Option(help="GPUs, or processes on a CPU; all GPUs, or one process, if not given."),
     ] = None,
-    nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Train a model; the same command goes on where a killed run stopped."""
-    _need("torch", "train")
     from watchword import jobs
     from watchword.console import Console
 
@@ -76,29 +89,30 @@ def train(
             nodes=nodes,
             console=console,
         )
-    if as_json and result:
+        if result:
+            console.answer(f"checkpoint: {result['checkpoint']}")
+    if result and as_json:
         print(json.dumps(result))
 
 
-# ---------------------------------------------------------------------------------------------------------------- eval
+# ------------------------------------------------------------------------------------------- eval
 
 
 @app.command("eval", epilog="Example: watchword eval output/.../best.pth.tar --split test --json")
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A checkpoint: best.safetensors or best.pth.tar.")],
     *,
-    data: DataFolder = None,
-    task: Annotated[str | None, typer.Option(help="Task. [the one it was trained on]")] = None,
+    data: OtherFolder = None,
+    task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "valid",
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the report. [beside the checkpoint]")
+        Path | None, typer.Option(help="Folder of the report; beside the checkpoint, if not given.")
     ] = None,
     env: Env = None,
     gpu: Gpu = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint and write a report one can show around."""
-    _need("torch", "train")
     from watchword import jobs
     from watchword.console import Console
 
@@ -117,7 +131,7 @@ def evaluate(
         print(json.dumps(record))
 
 
-# ---------------------------------------------------------------------------------------------------------------- info
+# ------------------------------------------------------------------------------------------- info
 
 
 @app.command(epilog="Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98")
@@ -127,23 +141,27 @@ def info(
     width: Annotated[float, typer.Option(help="Width multiplier.")] = 1.0,
     outputs: Annotated[int, typer.Option(help="Number of outputs.")] = 12,
     frames: Annotated[int, typer.Option(help="Length of the features.")] = 98,
-    mels: Annotated[int | None, typer.Option(help="Bands of the features.")] = None,
+    mels: Annotated[
+        int | None, typer.Option(help="Bands of the features; as published, if not given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Count a model's parameters and multiplications, or tell what a checkpoint is."""
-    _need("torch", "train")
     from watchword import jobs
     from watchword.console import Console
 
     records = jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
     if as_json:
         print(json.dumps(records[0] if model else records))
-    else:
-        with Console() as console:
-            console.table(records)
+        return
+    with Console() as console:
+        if model:
+            console.record(records[0])
+        else:
+            console.table(records, is_answer=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------- data
+# ------------------------------------------------------------------------------------------- data
 
 
 @data_app.command("fetch", epilog="Example: watchword data fetch speech_commands_v0.02")
@@ -153,13 +171,12 @@ def data_fetch(
     env: Env = None,
 ) -> None:
     """Download a public archive, check it and unpack it; an interrupted download goes on."""
-    _need("requests", "train")
     from watchword import jobs
     from watchword.console import Console
 
     with Console() as console:
         folder = jobs.fetch(name, environment=env, console=console)
-        console.say(f"{name} is in {folder}")
+        console.answer(f"{name} is in {folder}")
 
 
 @data_app.command("prepare", epilog="Example: watchword data prepare datasets/my_words")
@@ -175,7 +192,7 @@ def data_prepare(
 
     with Console(is_quiet=as_json) as console:
         record = jobs.prepare(folder, environment=env, console=console)
-        console.table([record])
+        console.record(record)
     if as_json:
         print(json.dumps(record))
 
@@ -194,14 +211,16 @@ def data_check(
         report = jobs.check(folder, console=console)
     if as_json:
         print(json.dumps(report.to_dict()))
-    raise typer.Exit(0 if report.is_clean else 1)
+    raise typer.Exit(1 if report.errors else 0)
 
 
 @data_app.command("synth", epilog="Example: watchword data synth demo/speech --variants 40")
 def data_synth(
     folder: Annotated[Path, typer.Argument(help="Where to.")],
     *,
-    words: Annotated[str, typer.Option(help="Words, separated by commas. [twelve]")] = "",
+    words: Annotated[
+        str, typer.Option(help="Words, separated by commas; twelve, if not given.")
+    ] = "",
     variants: Annotated[int, typer.Option(help="Training voices of each word.")] = 40,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
 ) -> None:
@@ -212,10 +231,10 @@ def data_synth(
     with Console() as console:
         chosen = tuple(word.strip() for word in words.split(",") if word.strip())
         made = jobs.synthesise(folder, words=chosen, variants=variants, seed=seed, console=console)
-        console.say(f"speech is in {made}")
+        console.answer(f"speech is in {made}")
 
 
-# ---------------------------------------------------------------------------------------------------------------- plot
+# ------------------------------------------------------------------------------------------- plot
 
 Runs = Annotated[list[Path], typer.Argument(help="Folders of runs or reports.")]
 Out = Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")]
@@ -247,25 +266,26 @@ def plot_confusion(runs: Runs, *, output: Out = Path("confusion.png")) -> None:
 
 def _plot(kind: str, runs: list[Path], output: Path) -> None:
     """Draw one figure and say where it is."""
-    _need("matplotlib", "train")
     from watchword import jobs
     from watchword.console import Console
 
     with Console() as console:
-        console.say(f"{jobs.plot(kind, runs, output)}")
+        console.answer(str(jobs.plot(kind, runs, output)))
 
 
-# ------------------------------------------------------------------------------------------- the two published commands
+# ------------------------------------------------------------------------ the two published commands
 
 
-def train_door() -> None:
-    """Run ``train.py`` as the published system's page writes it."""
+def train_door(arguments: Sequence[str] | None = None) -> None:
+    """Run ``train.py`` as the published system's page writes it.
+
+    Args:
+        arguments: Words of the command line; those of this process where not given.
+    """
 
     def door(
         config_exp: Annotated[Path, typer.Option("--config_exp", help="Settings, a YAML file.")],
-        config_env: Annotated[
-            Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
-        ] = None,
+        config_env: ConfigEnv = None,
         gpu: Gpu = None,
         overrides: Overrides = None,
         *,
@@ -274,40 +294,41 @@ def train_door() -> None:
         train(config_exp, overrides, data=data, env=config_env, gpu=gpu)
 
     door.__doc__ = train.__doc__
-    example = "Example: python -u train.py --config_exp configs/google_commands/lambda_resnet18.yml"
-    _door(door, "train.py", example)
+    example = "python -u train.py --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0"
+    _door(door, "train.py", example, arguments)
 
 
-def eval_door() -> None:
-    """Run ``eval.py`` as the published system's page writes it."""
+def eval_door(arguments: Sequence[str] | None = None) -> None:
+    """Run ``eval.py`` as the published system's page writes it.
+
+    Args:
+        arguments: Words of the command line; those of this process where not given.
+    """
 
     def door(
         model: Annotated[Path, typer.Option("--model", help="A checkpoint, NAME.pth.tar.")],
         config_exp: Annotated[
             Path | None, typer.Option("--config_exp", help="Settings; the checkpoint has its own.")
         ] = None,
-        config_env: Annotated[
-            Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
-        ] = None,
+        config_env: ConfigEnv = None,
         gpu: Gpu = None,
         *,
-        data: DataFolder = None,
-        task: Annotated[str | None, typer.Option(help="Task. [as trained]")] = None,
+        data: OtherFolder = None,
+        task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
         split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
         as_json: Json = False,
     ) -> None:
         if config_exp is not None:
             _check_config(config_exp, model)
-        evaluate(
-            model, data=data, task=task, split=split, env=config_env, gpu=gpu, as_json=as_json
-        )
+        evaluate(model, data=data, task=task, split=split, env=config_env, gpu=gpu, as_json=as_json)
 
     door.__doc__ = evaluate.__doc__
-    _door(door, "eval.py", "Example: python -u eval.py --model output/google_commands/RUN/best.pth.tar")
+    example = "python -u eval.py --model output/google_commands/RUN/best.pth.tar --gpu 0"
+    _door(door, "eval.py", example, arguments)
 
 
 def _check_config(config: Path, model: Path) -> None:
-    """Say so if a settings file describes another model than the checkpoint."""
+    """Say so if a settings file differs from what the checkpoint was trained with."""
     from watchword import jobs
 
     difference = jobs.differs(config, model)
@@ -315,42 +336,57 @@ def _check_config(config: Path, model: Path) -> None:
         typer.echo(f"note: {difference}; the checkpoint's own settings are used", err=True)
 
 
-def _door(door: Callable[..., None], name: str, example: str) -> None:
+def _door(
+    door: Callable[..., None], name: str, example: str, arguments: Sequence[str] | None
+) -> None:
     """Run a function as a program of one command."""
     program = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    program.command(epilog=example)(door)
-    run(program, name)
+    program.command(epilog=f"Example: {example}", context_settings=SHORT_HELP)(door)
+    run(program, name, arguments)
 
 
-# ------------------------------------------------------------------------------------------------------------- the end
+# ---------------------------------------------------------------------------------------- the end
 
 
-def main() -> None:
-    """Run the command line."""
-    run(app, "watchword")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: Words of the command line; those of this process where not given.
+    """
+    run(app, "watchword", arguments)
 
 
-def run(program: typer.Typer, name: str) -> None:
-    """Run a program; a user's mistake becomes one line and exit code 2.
+def run(program: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> None:
+    """Run a program and exit; a user's mistake becomes one line and exit code 2.
 
     Args:
         program: The program.
         name: What usage lines call it.
+        arguments: Words of the command line; those of this process where not given.
     """
+    words = None if arguments is None else list(arguments)
     try:
-        code = program(prog_name=name, standalone_mode=False)
+        code = program(words, prog_name=name, standalone_mode=False)
     except WatchwordError as error:
         _stop(name, str(error), 2)
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.ctx.get_help() if error.ctx else "")
-        sys.exit(2)
-    except click.ClickException as error:
-        _stop(name, f"{error.format_message().rstrip('.')}: see {name} --help", 2)
-    except (KeyboardInterrupt, click.Abort):
+    except Complaint as error:
+        message = error.format_message().rstrip(".")
+        if message:
+            _stop(name, f"{message}: see {name} --help", 2)
+        sys.exit(2)  # no command was given, and the help was shown
+    except ModuleNotFoundError as error:
+        package = (error.name or "watchword").partition(".")[0]
+        if package == "watchword":
+            raise
+        _stop(name, str(missing_extra(package, EXTRAS.get(package, "train"))), 2)
+    except (KeyboardInterrupt, typer.Abort):
         _stop(name, "interrupted; the same command goes on where this one stopped", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _stop(name, f"{error}: check that path, its permissions and the room on its disk", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -359,11 +395,3 @@ def _stop(name: str, message: str, code: int) -> None:
     line = " ".join(message.split())
     typer.echo(f"{name}: {line}", err=True)
     sys.exit(code)
-
-
-def _need(package: str, extra: str) -> None:
-    """Raise with the install command unless a package can be imported."""
-    import importlib.util
-
-    if importlib.util.find_spec(package) is None:
-        raise missing_extra(package, extra)

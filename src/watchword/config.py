@@ -1,36 +1,57 @@
 """Settings: what a YAML file says, typed and frozen.
 
-In comes a YAML file with ``key=value`` overrides, out goes a ``Settings`` tree or one error that lists every fault
-with its line. A room because settings enter nowhere else: ``build.py`` turns them into keyword arguments, and no layer,
-loss or loader has ever heard of them. YAML is read as version 1.2, in which ``yes``, ``no``, ``on`` and ``off`` are
-words, as four of the ten commands must be, and ``1e-3`` is a number.
+In comes a YAML file with ``key=value`` overrides, out goes a ``Settings`` tree or one error that
+lists every fault with its line. A room because settings enter nowhere else: ``build.py`` turns them
+into keyword arguments, and no layer, loss or loader has ever heard of them. YAML is read as version
+1.2, in which ``yes``, ``no``, ``on`` and ``off`` are words, as four of the ten commands must be,
+and ``1e-3`` is a number.
 """
 
 from __future__ import annotations
 
+import difflib
 import io
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from watchword.data.tasks import Task, UnknownRule, find_task, own_task
-from watchword.errors import ConfigError, nearest
+from watchword.errors import ConfigError
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
+# strict: "40" is no number, 1 is not true, and "yes" is a word
+Flag = Annotated[bool, Strict()]
+Real = Annotated[float, Strict()]
+Share = Annotated[float, Strict(), Field(ge=0, lt=1)]
+Probability = Annotated[float, Strict(), Field(ge=0, le=1)]
+Positive = Annotated[float, Strict(), Field(gt=0)]
+NotNegative = Annotated[float, Strict(), Field(ge=0)]
+Count = Annotated[int, Strict(), Field(gt=0)]
+CountOrNone = Annotated[int, Strict(), Field(ge=0)]
 Words = tuple[str, ...]
+FOLDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class Section(BaseModel):
     """A part of the settings: frozen, and no key beyond those it names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 T = TypeVar("T", bound=Section)
@@ -41,7 +62,17 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Name = Annotated[str, BeforeValidator(_as_text)]
+def _as_option(value: object) -> object:
+    """Return one value, or several whole numbers as a tuple; refuse anything else."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
+        return tuple(value)
+    raise ValueError("an option is a number, a word, true, false or a list of whole numbers")
+
+
+Name = Annotated[str, BeforeValidator(_as_text), Field(pattern=FOLDER_NAME)]
+Option = Annotated[Any, AfterValidator(_as_option)]
 
 
 class OwnTask(Section):
@@ -50,23 +81,23 @@ class OwnTask(Section):
     name: Name = "own"
     keywords: Annotated[Words, Field(min_length=1)]
     unknown: UnknownRule = "tenth"
-    has_silence: bool = True
+    has_silence: Flag = True
 
 
 class CorpusSettings(Section):
     """A folder of speech and what a task makes of it.
 
-    ``folder`` is looked up below the data folder of the environment unless it is absolute; the names of the public
-    archives are downloaded when they are not there.
+    ``folder`` is looked up below the data folder of the environment, then as it is given; the names
+    of the public archives are downloaded when they are not there.
     """
 
     folder: Annotated[str, Field(min_length=1)]
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    share: Annotated[float, Strict(), Field(gt=0, le=1)] | None = None
     words: dict[str, str] = Field(default_factory=dict)
     hold_out: Words = ()
     leave_out: Words = ()
     cut: Literal["whole", "pieces"] = "whole"
-    is_rebuilt: bool = False
+    is_rebuilt: Flag = False
 
 
 class DataSettings(Section):
@@ -77,8 +108,18 @@ class DataSettings(Section):
     )
     unknown_share: Share = 0.1
     silence_share: Share = 0.1
-    train_on_dropped: bool = True
+    train_on_dropped: Flag = True
     hold_out_backgrounds: Words = ()
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> DataSettings:
+        taken = self.unknown_share + self.silence_share
+        if taken >= 1:
+            raise ValueError(
+                f"unknown_share and silence_share sum to {taken:g} and leave no room for keywords: "
+                "their sum must stay below 1"
+            )
+        return self
 
 
 class FeatureSettings(Section):
@@ -90,11 +131,11 @@ class FeatureSettings(Section):
     window_samples: Count = 480
     hop_samples: Count = 160
     fft_samples: Count = 512
-    low_hz: Annotated[float, Field(ge=0)] = 20.0
+    low_hz: NotNegative = 20.0
     high_hz: Positive = 7600.0
     floor: Positive = 1e-6
-    is_centred: bool = False
-    is_normalised: bool = True
+    is_centred: Flag = False
+    is_normalised: Flag = True
 
     @property
     def bands(self) -> int:
@@ -107,7 +148,7 @@ class ModelSettings(Section):
 
     name: str = "lambda_resnet18"
     width: Positive = 1.0
-    options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    options: dict[str, Option] = Field(default_factory=dict)
 
 
 class TrainSettings(Section):
@@ -117,19 +158,19 @@ class TrainSettings(Section):
     batch_size: Count = 128
     optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: Positive = 0.1
-    final_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    final_learning_rate: NotNegative = 0.0
     momentum: Share = 0.9
-    is_nesterov: bool = True
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
-    decay_norms_and_biases: bool = False
-    warmup_epochs: Annotated[float, Field(ge=0)] = 2.0
-    is_cosine_per_epoch: bool = False
+    is_nesterov: Flag = True
+    weight_decay: NotNegative = 1e-3
+    decay_norms_and_biases: Flag = False
+    warmup_epochs: NotNegative = 2.0
+    is_cosine_per_epoch: Flag = False
     label_smoothing: Share = 0.05
     ema_decay: Share = 0.998
-    settle_batches: Annotated[int, Field(ge=0)] = 16
+    settle_batches: CountOrNone = 16
     gradient_clip: Positive | None = None
-    precision: Literal["32", "bf16"] = "32"
-    sync_batch_norm: bool = True
+    precision: Annotated[Literal["64", "32", "bf16"], BeforeValidator(_as_text)] = "32"
+    sync_batch_norm: Flag = True
     save_minutes: Positive = 5.0
 
 
@@ -180,8 +221,8 @@ class ClipPercentile(Chance):
 class NoiseAt(Chance):
     """Background noise at a signal-to-noise ratio."""
 
-    lowest_db: float = 0.0
-    highest_db: float = 15.0
+    lowest_db: Real = 0.0
+    highest_db: Real = 15.0
 
 
 class Shift(Chance):
@@ -193,7 +234,7 @@ class Shift(Chance):
 class Resample(Chance):
     """Faster and higher, or slower and lower, like a tape."""
 
-    fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    fraction: Annotated[float, Strict(), Field(gt=0, lt=0.5)] = 0.15
 
 
 class Reverb(Chance):
@@ -205,8 +246,8 @@ class Reverb(Chance):
 class Gain(Chance):
     """A level, in decibels."""
 
-    lowest_db: float = -20.0
-    highest_db: float = 6.0
+    lowest_db: Real = -20.0
+    highest_db: Real = 6.0
 
 
 class Lowpass(Chance):
@@ -216,10 +257,10 @@ class Lowpass(Chance):
 class Mask(Chance):
     """SpecAugment: stretches of frames and of bands are covered."""
 
-    time_masks: Annotated[int, Field(ge=0)] = 2
-    frames: Annotated[int, Field(ge=0)] = 20
-    frequency_masks: Annotated[int, Field(ge=0)] = 2
-    bands: Annotated[int, Field(ge=0)] = 5
+    time_masks: CountOrNone = 2
+    frames: CountOrNone = 20
+    frequency_masks: CountOrNone = 2
+    bands: CountOrNone = 5
 
 
 class Mixup(Chance):
@@ -248,38 +289,58 @@ class AugmentSettings(Section):
     mixup: Mixup | None = None
 
 
+BY_NAME, BY_WORDS = "task by name", "task by words"
+
+
+def _make_task(asked: str | OwnTask) -> Task:
+    """Return the task of a name or of the user's own words."""
+    if isinstance(asked, str):
+        return find_task(asked)
+    return own_task(
+        asked.name, asked.keywords, unknown=asked.unknown, has_silence=asked.has_silence
+    )
+
+
+def _is_a_task(asked: str | OwnTask) -> str | OwnTask:
+    """Refuse a task that does not exist, among the other faults of the settings."""
+    try:
+        _make_task(asked)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return asked
+
+
 class Settings(Section):
     """Everything a run is made from."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "default"
-    task: Name | OwnTask = "12"
-    seed: Annotated[int, Field(ge=0)] = 0
+    name: Name = "default"
+    task: Annotated[
+        Annotated[str, BeforeValidator(_as_text), Tag(BY_NAME)] | Annotated[OwnTask, Tag(BY_WORDS)],
+        Discriminator(lambda asked: BY_WORDS if isinstance(asked, (dict, OwnTask)) else BY_NAME),
+        AfterValidator(_is_a_task),
+    ] = "12"
+    seed: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
     data: DataSettings = DataSettings()
     features: FeatureSettings = FeatureSettings()
     augment: AugmentSettings = AugmentSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
 
-    @model_validator(mode="after")
-    def _has_a_task(self) -> Settings:
-        try:
-            self.find_task()
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
-        return self
-
     def find_task(self) -> Task:
         """Return the task these settings ask for."""
-        if isinstance(self.task, str):
-            return find_task(self.task)
-        own = self.task
-        return own_task(own.name, own.keywords, unknown=own.unknown, has_silence=own.has_silence)
+        return _make_task(self.task)
 
     @property
     def run_name(self) -> str:
-        """Folder of the run: model, width, task, name of the settings and seed."""
+        """Folder of the run: model, width, task, name of the settings and seed.
+
+        Example:
+            >>> Settings(seed=3).run_name
+            'lambda_resnet18-k1-task-12-default-seed3'
+        """
         task = self.task if isinstance(self.task, str) else self.task.name
-        return f"{self.model.name}-k{self.model.width:g}-task-{task}-{self.name}-seed{self.seed}"
+        width = str(self.model.width).removesuffix(".0")  # all digits: no two widths look alike
+        return f"{self.model.name}-k{width}-task-{task}-{self.name}-seed{self.seed}"
 
 
 class Environment(Section):
@@ -303,7 +364,8 @@ def load_settings(path: Path, overrides: Iterable[str] = ()) -> tuple[Settings, 
 
     Args:
         path: A YAML file.
-        overrides: ``key=value`` pairs with dotted keys, such as ``train.epochs=2``; values are YAML.
+        overrides: ``key=value`` pairs with dotted keys, such as ``train.epochs=2``; values are
+            YAML, and nothing after the sign means none.
 
     Returns:
         The settings, and what the user should know about how they were read.
@@ -326,7 +388,7 @@ def parse_settings(
         where: What messages call the text.
 
     Raises:
-        ConfigError: If the text holds a fault; the message lists all of them.
+        ConfigError: If the text or an override holds a fault; the message lists all of them.
 
     Example:
         >>> settings, notes = parse_settings("num_lables: 35", ["train.epochs=2"])
@@ -334,10 +396,14 @@ def parse_settings(
         ('35', 2, ['num_lables: 35 is read as task: 35'])
     """
     tree = _load_yaml(text, where)
-    notes = _resolve_aliases(tree, where)
+    notes = _resolve_aliases(tree, where) + _empty_steps(tree)
+    changed = []
     for override in overrides:
-        notes += _apply(tree, override)
-    return _validate(Settings, tree, where), notes
+        key, value, note = _read_override(override)
+        _set(tree, key, value, override)
+        changed.append(key)
+        notes += note
+    return _validate(Settings, tree, where, changed), notes
 
 
 def load_environment(path: Path | None) -> Environment:
@@ -361,11 +427,14 @@ def dump_settings(settings: Settings) -> str:
         settings: Any settings.
     """
     stream = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
-    yaml.dump(settings.model_dump(mode="json"), stream)
+    yaml.dump(settings.model_dump(mode="json", exclude_none=True), stream)
     return stream.getvalue()
+
+
+# ------------------------------------------------------------------------------------------- YAML
 
 
 def _read(path: Path) -> str:
@@ -378,23 +447,31 @@ def _read(path: Path) -> str:
 
 def _load_yaml(text: str, where: str) -> Any:
     """Return the tree of a YAML text; its mappings know their lines."""
-    yaml = YAML(typ="rt", pure=True)
+    yaml: Any = YAML(typ="rt", pure=True)
     yaml.version = (1, 2)
-    try:
-        tree = yaml.load(text)
-    except YAMLError as error:
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{line} is not valid YAML ({problem}): mend that line") from error
+    tree = _parse(yaml, text, where)
     if tree is None:
         tree = yaml.load("{}")
     if not isinstance(tree, dict):
+        kind = "list" if isinstance(tree, list) else "value"
         raise ConfigError(
-            f"{where} holds a {type(tree).__name__} where sections such as 'train:' are needed: "
+            f"{where} holds a {kind} where sections such as 'train:' are needed: "
             "start from a file in configs/"
         )
     return tree
+
+
+def _parse(yaml: Any, text: str, where: str) -> Any:
+    """Return what a YAML text holds, or raise with the line that cannot be read."""
+    try:
+        return yaml.load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise ConfigError(
+            f"{where}{line} is not valid YAML ({problem}): write key: value, one on a line"
+        ) from error
 
 
 def _resolve_aliases(tree: Any, where: str) -> list[str]:
@@ -415,78 +492,141 @@ def _resolve_aliases(tree: Any, where: str) -> list[str]:
     return notes
 
 
-def _apply(tree: Any, override: str) -> list[str]:
-    """Set one value in the tree, in place; return notes."""
+def _empty_steps(tree: Any) -> list[str]:
+    """Say which augmentations are named and yet not done, because nothing follows their name."""
+    steps = tree.get("augment")
+    empty = (
+        [key for key, value in steps.items() if value is None] if isinstance(steps, dict) else []
+    )
+    return [f"augment.{key} is empty and so not done: to do it write {key}: {{}}" for key in empty]
+
+
+def _plain(value: Any) -> Any:
+    """Return a YAML tree in Python's own types."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, ScalarBoolean)):
+        return bool(value)
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+# -------------------------------------------------------------------------------------- overrides
+
+
+def _read_override(override: str) -> tuple[str, Any, list[str]]:
+    """Return the dotted key and the value of ``key=value``, and what the user should know."""
     key, equals, text = override.partition("=")
-    if not equals or not key:
+    if not equals or not all(key.split(".")):
         raise ConfigError(f"{override!r} is no setting: write key=value, such as train.epochs=2")
-    value = YAML(typ="safe", pure=True).load(text) if text else None
-    notes = []
-    if key in ALIASES:
-        notes.append(f"{key}={text} is read as {ALIASES[key]}={text}")
-        key = ALIASES[key]
+    value = _parse(YAML(typ="safe", pure=True), text, f"{override!r}")
+    if key not in ALIASES:
+        return key, value, []
+    return ALIASES[key], value, [f"{key}={text} is read as {ALIASES[key]}={text}"]
+
+
+def _set(tree: Any, key: str, value: Any, override: str) -> None:
+    """Set one value in the tree, in place; what the file leaves out starts from the defaults."""
     *folders, last = key.split(".")
     place = tree
+    default: Any = Settings().model_dump(mode="json")
     for folder in folders:
-        if isinstance(place, list):
-            place = _item(place, folder, override)
-            continue
-        if not isinstance(place.get(folder), (dict, list)):
-            place[folder] = {}
-        place = place[folder]
-    if isinstance(place, list):
-        _item(place, last, override)
-        place[int(last)] = value
-    else:
-        place[last] = value
-    return notes
+        default = default.get(folder) if isinstance(default, dict) else None
+        if isinstance(place, dict) and place.get(folder) is None:
+            place[folder] = {} if default is None or isinstance(default, dict) else default
+        place = place[folder] if isinstance(place, dict) else place[_index(place, folder, override)]
+        if not isinstance(place, (dict, list)):
+            raise ConfigError(
+                f"{override!r}: {folder} is a value and holds no settings: name a section, such as "
+                "train.epochs=2"
+            )
+    place[last if isinstance(place, dict) else _index(place, last, override)] = value
 
 
-def _item(items: list[Any], index: str, override: str) -> Any:
-    """Return one entry of a list by its number in a dotted key."""
+def _index(items: list[Any], index: str, override: str) -> int:
+    """Return the number in a dotted key that names an entry of a list."""
     if not index.isdecimal() or int(index) >= len(items):
+        entries = "the only entry is 0" if len(items) == 1 else f"use 0 to {len(items) - 1}"
         raise ConfigError(
-            f"{override!r}: {index!r} names none of the {len(items)} entries there: "
-            f"use a number from 0 to {len(items) - 1}"
+            f"{override!r}: {index!r} names none of the entries there: "
+            f"{entries if items else 'the list is empty'}"
         )
-    return items[int(index)]
+    return int(index)
 
 
-def _validate(kind: type[T], tree: Any, where: str) -> T:
+# ----------------------------------------------------------------------------------------- faults
+
+
+def _validate(kind: type[T], tree: Any, where: str, changed: Sequence[str] = ()) -> T:
     """Return the tree as typed settings, or raise one error that lists every fault."""
     try:
         return kind.model_validate(_plain(tree))
     except ValidationError as error:
-        faults = _faults(kind, tree, error)
+        faults = _faults(kind, tree, error, changed)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise ConfigError(f"{where} has {count}: {'; '.join(faults)}") from error
 
 
-def _faults(kind: type[Section], tree: Any, error: ValidationError) -> list[str]:
-    """Return what is wrong, each fault once, with its line where the file has it."""
-    found: dict[str, None] = {}
+def _faults(
+    kind: type[Section], tree: Any, error: ValidationError, changed: Sequence[str]
+) -> list[str]:
+    """Return what is wrong, in the order of lines; faults of the command line come last."""
+    found: dict[str, int] = {}
     for fault in error.errors(include_url=False, include_context=False):
-        path = [part for part in fault["loc"] if not _is_branch(part)]
-        line = _line(tree, path)
+        if fault["type"] == "too_short" and fault["input"]:
+            continue  # its entries have faults of their own
+        path = [part for part in fault["loc"] if part not in (BY_NAME, BY_WORDS)]
+        key, line = ".".join(map(str, path)), _line(tree, path)
         place = f"line {line}: " if line else ""
-        found[f"{place}{'.'.join(map(str, path))}: {_explain(kind, path, fault)}"] = None
-    return [fault.replace(": : ", ": ") for fault in found]
-
-
-def _is_branch(part: object) -> bool:
-    """Tell whether a part of a fault's place is a name that pydantic gives a branch of a union."""
-    return isinstance(part, str) and (part.startswith("function-") or part in {"OwnTask", "str"})
+        if any(f"{key}.".startswith(f"{other}.") for other in changed):
+            place, line = "command line: ", None
+        found[f"{place}{key}: {_explain(kind, path, fault)}"] = line or sys.maxsize
+    return sorted(found, key=found.__getitem__)
 
 
 def _explain(kind: type[Section], path: Sequence[Any], fault: Any) -> str:
     """Return one fault in words."""
     if fault["type"] == "extra_forbidden":
-        return f"no such setting: {nearest(str(path[-1]), _keys(kind, path[:-1]))}"
+        return f"no such setting ({_hint(str(path[-1]), _keys(kind, path[:-1]))})"
+    if fault["type"] == "missing":
+        return "is needed and is not there"
     message = str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "should")
-    value = fault["input"]
-    if fault["type"] in {"missing", "value_error"} or isinstance(value, (dict, list)):
+    if fault["type"] == "value_error":
         return message
-    return f"{value!r} found; it {message}"
+    return f"{_shown(fault['input'])} found, {NEEDED.get(fault['type'], message)}"
+
+
+NEEDED = {
+    "bool_type": "should be true or false",
+    "dict_type": "should be a section, key: value on each line",
+    "finite_number": "should be a finite number",
+    "float_type": "should be a number",
+    "int_from_float": "should be a whole number",
+    "int_type": "should be a whole number",
+    "model_type": "should be a section, key: value on each line",
+    "string_pattern_mismatch": "should be made of letters, digits, dots, hyphens and underscores",
+    "string_type": "should be text, in quotes where it looks like something else",
+    "too_short": "should have at least one entry",
+    "tuple_type": "should be a list, such as [a, b]",
+}
+"""What pydantic calls a fault, and what a user should hear."""
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message names it."""
+    if isinstance(value, (dict, list)):
+        return "a section" if isinstance(value, dict) else "a list"
+    return "nothing" if value is None else repr(value) if isinstance(value, str) else str(value)
+
+
+def _hint(name: str, names: list[str]) -> str:
+    """Return the nearest known setting, or all of them: several faults must fit into a line."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
 
 
 def _keys(kind: type[Section], path: Sequence[Any]) -> list[str]:
@@ -500,7 +640,7 @@ def _keys(kind: type[Section], path: Sequence[Any]) -> list[str]:
 
 
 def _section_of(annotation: Any) -> Any:
-    """Return the section inside an annotation such as ``Noise | None`` or ``tuple[Corpus, ...]``."""
+    """Return the section in an annotation such as ``Noise | None`` or ``tuple[Corpus, ...]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in getattr(annotation, "__args__", ()):
@@ -519,21 +659,7 @@ def _line(tree: Any, path: Sequence[Any]) -> int | None:
             break
         line = marks.data[part][0] + 1
         tree = tree[part]
-    return line if path and line is not None else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a YAML tree in Python's own types."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+    return line
 
 
 __all__ = [

@@ -1,8 +1,8 @@
 """A checkpoint over a split → scores → report.
 
-In come a trained model and prepared corpora, out come scores with all that is known about each clip, and the report
-computed from them. A room because evaluation must be the same for every model, and because it must never look at a
-label before the scores are written.
+In come a trained model and prepared corpora, out come scores with all that is known about each
+clip, and the report computed from them. A room because evaluation must be the same for every model,
+and because it must never look at a label before the scores are written.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from watchword import build
 from watchword.checkpoint import Checkpoint
@@ -24,20 +25,25 @@ from watchword.data.tasks import Task
 from watchword.data.utterance import Split
 from watchword.errors import CheckpointError
 from watchword.report import build_report
-from watchword.scores import SILENCE, Scores
+from watchword.scores import Scores
+from watchword.words import SILENCE
 
 INT16_SCALE = 32_768.0
 
 
-def outputs_for(checkpoint: Checkpoint, task: Task) -> list[int]:
-    """Return which outputs of a model answer a task, in the order of the task's labels.
+def outputs_for(checkpoint: Checkpoint, task: Task) -> list[list[int]]:
+    """Return which outputs of a model mean each label of a task.
 
-    A model may be asked a task with fewer keywords than it knows: its other outputs are then left out, so that it
-    chooses among those of the task.
+    A model may be asked a task with fewer keywords than it knows. Its outputs for words that the
+    task leaves out are left out, so that it chooses among those of the task; its outputs for words
+    that the task calls unknown count as unknown.
 
     Args:
         checkpoint: The model.
         task: The task.
+
+    Returns:
+        For each label, in order, the indices of one output or more.
 
     Raises:
         CheckpointError: If the model lacks one of the task's classes.
@@ -45,11 +51,29 @@ def outputs_for(checkpoint: Checkpoint, task: Task) -> list[int]:
     missing = [label for label in task.labels if label not in checkpoint.labels]
     if missing:
         raise CheckpointError(
-            f"the model has no output for {', '.join(missing)}, which task {task.name} needs; it was "
-            f"trained on task {checkpoint.settings.find_task().name} with the outputs "
+            f"the model has no output for {', '.join(missing)}, which task {task.name} needs; it "
+            f"was trained on task {checkpoint.settings.find_task().name} with the outputs "
             f"{', '.join(checkpoint.labels)}: choose a task among these"
         )
-    return [checkpoint.labels.index(label) for label in task.labels]
+    meant = [task.target(label) for label in checkpoint.labels]
+    return [[i for i, place in enumerate(meant) if place == n] for n in range(len(task.labels))]
+
+
+def answers(logits: Tensor, outputs: Sequence[Sequence[int]]) -> Tensor:
+    """Return the logits of a task's labels: where several outputs mean one, their chances add up.
+
+    Args:
+        logits: Shape ``(clips, outputs)``.
+        outputs: What ``outputs_for`` returned.
+
+    Returns:
+        Shape ``(clips, classes)``.
+
+    Example:
+        >>> answers(torch.log(torch.tensor([[0.5, 0.2, 0.3]])), [[0], [1, 2]]).exp()
+        tensor([[0.5000, 0.5000]])
+    """
+    return torch.stack([logits[:, list(same)].logsumexp(1) for same in outputs], dim=1)
 
 
 @torch.no_grad()
@@ -76,14 +100,14 @@ def score(
         CheckpointError: If the model cannot answer the task.
         DataError: If the split has no clip of the task.
     """
-    columns = outputs_for(checkpoint, task)
+    outputs = outputs_for(checkpoint, task)
     model = build.trained(checkpoint).to(device or torch.device("cpu"))
     clips, parts = evaluation(sources, task, split)
     reader = build.reader(checkpoint.settings, sources, split)
-    logits = np.empty((len(clips), len(columns)), np.float32)
+    logits = np.empty((len(clips), len(outputs)), np.float32)
     for part, audio in reader.batches(clips):
         waveforms = torch.from_numpy(audio).to(next(model.parameters()).device).float()
-        logits[part] = model(waveforms / INT16_SCALE)[:, columns].float().cpu().numpy()
+        logits[part] = answers(model(waveforms / INT16_SCALE).float(), outputs).cpu().numpy()
         told(part.stop, len(clips))
     return describe(clips, parts, logits, reader, task, split)
 
@@ -111,7 +135,7 @@ def describe(
         word = commands.spoken_word(said)
         is_dropped = said.name in corpus.store.manifest.dropped
         rows.append((said.name, word, said.speaker or "", corpus.name, is_dropped))
-    names, words, speakers, corpora, dropped = (np.array(column) for column in zip(*rows, strict=True))
+    names, words, speakers, corpora, dropped = map(np.array, zip(*rows, strict=True))
     return Scores(
         task=task.name,
         split=split,
@@ -139,7 +163,7 @@ def report(
         path: Where the model was read from.
     """
     trained = checkpoint.provenance
-    size = build.measure(checkpoint)
+    size, accuracy = build.measure(checkpoint), trained.get("valid_accuracy")
     told = {
         "model": f"{checkpoint.settings.model.name}, width {checkpoint.settings.model.width:g}",
         "parameters": size.parameters,
@@ -149,12 +173,12 @@ def report(
         "commit": trained.get("commit"),
         "command": trained.get("command"),
         "epoch": trained.get("epoch"),
-        "chosen on": f"valid, accuracy {trained.get('valid_accuracy', float('nan')):.4f}",
+        "chosen on": None if accuracy is None else f"valid, accuracy {accuracy:.4f}",
         "evaluated by": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "checkpoint": path.name,
         "data": {source.name: source.store.fingerprint for source in sources},
         "trained on": trained.get("data"),
-        "rebuilt audio in training": ", ".join(trained.get("rebuilt", [])) or "none",
+        "rebuilt audio in training": ", ".join(trained.get("rebuilt") or ()) or "none",
         "clips of a training epoch": trained.get("epoch_clips"),
     }
     return build_report(scores, provenance=told)

@@ -1,14 +1,14 @@
 """Files that are written whole or not at all.
 
-In come bytes, out comes a file under its name, or nothing new. A room because a killed process, a full disk or a lost
-mount must never leave half a checkpoint, half a report or half a corpus behind.
+In come bytes, out comes a file under its name, or nothing new. A room because a killed process, a
+full disk or a lost mount must never leave half a checkpoint or half a report behind.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -38,12 +38,12 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be written ({error.strerror or error}), a folder with room that one may "
-            "write to is needed: make room or choose another folder; what was there is unharmed"
+            f"{path} cannot be written ({error.strerror or error}); a folder with room that one "
+            "may write to is needed: make room or choose another; what was there is unharmed"
         ) from error
     finally:
-        if part.parent.is_dir():
-            part.unlink(missing_ok=True)
+        with suppress(OSError):  # what kept the file from being made is raised already
+            part.unlink()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -15,16 +15,10 @@ from numpy.typing import NDArray
 
 from watchword.errors import DataError
 from watchword.metrics import Interval, Rate, accuracy, wilson
-from watchword.scores import SILENCE, UNKNOWN, Scores
+from watchword.scores import Scores
+from watchword.words import COMMANDS, OTHERS, SILENCE, UNKNOWN
 
 ARCHIVE_WEIGHTS: Final = {"commands": 0.833, "unknown": 0.0835, "silence": 0.0835}
-ARCHIVE_COMMANDS: Final = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-ARCHIVE_OTHERS: Final = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-    *("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow"),
-    *("backward", "follow", "forward", "learn", "visual"),
-)
-"""The 25 words that are ``_unknown_`` in the official test archive of v0.02."""
 
 _DRAWS: Final = 400
 
@@ -202,17 +196,17 @@ def archive_weighted(scores: Scores, minimum_clips: int = 10) -> ArchiveAccuracy
         Warden (2018), arXiv 1804.03209, for the archive; Zou & Donner (2008), Construction of
         confidence limits about effect measures, for the interval of a sum.
     """
-    if set(scores.labels) != {*ARCHIVE_COMMANDS, UNKNOWN, SILENCE}:
+    if set(scores.labels) != {*COMMANDS, UNKNOWN, SILENCE}:
         raise DataError(
             f"no accuracy as the archive weighs it: found task {scores.task} with "
             f"{len(scores.labels)} labels, needed the ten commands, unknown and silence: use task "
             "12"
         )
     in_task = scores.parts == "task"
-    commands = scores.select(in_task & scores.is_target(*ARCHIVE_COMMANDS))
+    commands = scores.select(in_task & scores.is_target(*COMMANDS))
     silence = accuracy(scores.select(in_task & scores.is_target(SILENCE)))
     rows = scores.is_target(UNKNOWN) & np.isin(scores.corpora, np.unique(commands.corpora))
-    rows &= np.isin(scores.words, [*ARCHIVE_OTHERS, UNKNOWN])
+    rows &= np.isin(scores.words, [*OTHERS, UNKNOWN])
     groups, left_out = _word_groups(unknown_words(scores.select(rows)), minimum_clips)
     words = sum(len(group.words) for group in groups)
     terms = [(ARCHIVE_WEIGHTS["commands"], accuracy(commands))]

@@ -1,17 +1,25 @@
 """The jobs behind the commands: each a short line of calls through the rooms below.
 
-In come paths and names as a user gives them, out come plain records. A room because a command line has words and a
-program has calls, and this is where the one becomes the other; ``cli.py`` prints what these return.
+In come paths and names as a user gives them, out come plain records. A room because a command line
+has words and a program has calls, and this is where the one becomes the other; ``cli.py`` prints
+what these return.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from watchword.console import Console
+from watchword.data.utterance import Split
 from watchword.errors import CheckpointError, ConfigError, DataError
+from watchword.words import SILENCE
+
+if TYPE_CHECKING:
+    from watchword.config import Settings
+    from watchword.data.check import CheckReport
 
 
 def train(
@@ -40,41 +48,40 @@ def train(
     Returns:
         Run folder, checkpoint and validation accuracy; None on all processes but the first.
     """
-    from watchword import build
-    from watchword.config import dump_settings, load_environment, load_settings
-    from watchword.watch import TrainingWatch
-    from watchword.files import write_whole
-    from watchword.train import Run
+    from watchword.config import load_environment, load_settings
 
     if data is not None:
-        overrides = [*overrides, f"data.corpora.0.folder={_absolute(data)}"]
+        overrides = [*overrides, f"data.corpora.0.folder={json.dumps(_absolute(data))}"]
     settings, notes = load_settings(config, overrides)
     where = load_environment(environment)
+
+    from watchword import build
+    from watchword.train import Run, Watcher
+    from watchword.watch import TrainingWatch
+
     fabric = build.fabric(settings.train, gpu=gpu, processes=processes, nodes=nodes)
+    build.check(settings)
     fabric.launch()
     is_first = fabric.is_global_zero
     if not is_first:
-        console.is_quiet = console.out.quiet = True
+        console.silence()
     for note in notes:
         console.say(f"note: {note}")
     folder = where.output / settings.run_name
     with fabric.rank_zero_first():
         corpora = build.sources(settings, where, console.progress)
     run = Run(settings, corpora, folder, fabric)
-    write_whole(folder / "config.yml", dump_settings(settings).encode())
-    console.table(
-        [
-            {"corpus": name, **counts, "sum": sum(counts.values())}
-            for name, counts in run.plan.counts([source.name for source in corpora]).items()
-        ],
-        title=f"task {run.task.name}: clips of an epoch",
+    watcher = TrainingWatch(console, folder) if is_first else Watcher()
+    counts = run.plan.counts([source.name for source in corpora])
+    title = f"task {run.task.name}: clips of an epoch"
+    console.table(count_rows(counts, run.task.labels), title)
+    console.say(
+        f"{settings.model.name} k={settings.model.width:g} on {fabric.world_size} × "
+        f"{fabric.device.type}, {len(run.valid):,} validation clips, run folder {folder}"
     )
     if is_first:
-        console.say(
-            f"{settings.model.name} k={settings.model.width:g} on {fabric.world_size} × "
-            f"{fabric.device.type}, {len(run.valid):,} validation clips, run folder {folder}"
-        )
-    run.fit(TrainingWatch(console, folder))
+        _keep_settings(settings, folder)
+    run.fit(watcher)
     if not is_first:
         return None
     record = evaluate(
@@ -93,6 +100,38 @@ def train(
         "valid_accuracy": record["accuracy"],
         "report": record["report"],
     }
+
+
+def count_rows(
+    counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of a table of clips: classes downwards, corpora across, and sums.
+
+    Args:
+        counts: Clips by corpus and class; silence cut from background stands under ``_silence_``.
+        labels: The classes, in order.
+
+    Example:
+        >>> count_rows({"mine": {"yes": 2, "no": 1}, "_silence_": {"no": 3}}, ["yes", "no"])[-1]
+        {'class': 'sum', 'mine': 3, 'background': 3, 'sum': 6}
+    """
+    columns = {"background" if name == SILENCE else name: counts[name] for name in counts}
+    rows: list[dict[str, Any]] = []
+    for label in labels:
+        clips = {name: column.get(label, 0) for name, column in columns.items()}
+        rows.append({"class": label, **clips, "sum": sum(clips.values())})
+    sums = {name: sum(row[name] for row in rows) for name in [*columns, "sum"]}
+    return [*rows, {"class": "sum", **sums}]
+
+
+def _keep_settings(settings: Settings, folder: Path) -> None:
+    """Write the settings of a run into its folder, unless a run is there, perhaps another one."""
+    from watchword.config import dump_settings
+    from watchword.files import write_whole
+    from watchword.train import STATE_FILE
+
+    if not (folder / STATE_FILE).exists():
+        write_whole(folder / "config.yml", dump_settings(settings).encode())
 
 
 def evaluate(
@@ -114,44 +153,51 @@ def evaluate(
         data: Folder of speech; the corpora the model was trained on where not given.
         task: Task; the one the model was trained on where not given.
         split: ``train``, ``valid`` or ``test``.
-        output: Folder of the report; beside the checkpoint where not given.
+        output: Folder of the report; beside the checkpoint where not given, named after task, split
+            and the corpora that the model was not trained on.
         environment: Environment file.
         gpu: Number of a GPU.
 
     Returns:
         The report, with the path of its page as ``report``.
     """
-    from watchword import build, checkpoint, page
     from watchword.config import CorpusSettings, load_environment
     from watchword.data.tasks import find_task
-    from watchword.evaluate import report, score
+
+    if split not in get_args(Split):
+        raise ConfigError(f"no split is called {split!r}: choose {', '.join(get_args(Split))}")
+    where = load_environment(environment)
+    folder_of_speech = None if data is None else _absolute(data)
+
+    from watchword import build, checkpoint, page
+    from watchword.evaluate import outputs_for, report, score
     from watchword.report import write_report
 
-    if split not in ("train", "valid", "test"):
-        raise ConfigError(f"no split is called {split!r}: choose train, valid or test")
-    where = load_environment(environment)
     loaded = checkpoint.load(model)
     device = build.device(gpu)
-    asked = loaded.settings.find_task() if task is None else find_task(task)
-    settings = loaded.settings
-    if data is None:
-        corpora = build.sources(settings, where, console.progress)
+    learned = loaded.settings.find_task()
+    asked = learned if task in (None, learned.name) else find_task(str(task))
+    outputs_for(loaded, asked)  # refuses another task before any audio is read
+    if folder_of_speech is None:
+        corpora = build.sources(loaded.settings, where, console.progress)
     else:
-        corpus = CorpusSettings(folder=_absolute(data))
+        corpus = CorpusSettings(folder=folder_of_speech)
         corpora = [build.source(corpus, where, train_on_dropped=True, told=console.progress)]
     scores = score(
         loaded,
         corpora,
         asked,
-        split,  # type: ignore[arg-type] - checked above
+        cast(Split, split),
         device=device,
         told=lambda done, total: console.progress("evaluating", done, total),
     )
     record = report(scores, loaded, corpora, model)
-    folder = output or model.parent / f"eval-{asked.name}-{split}"
-    written = write_report(record, scores, folder)
-    console.say(page.headline(record))
-    console.say(f"report: {written}")
+    heard = loaded.provenance.get("data") or {}
+    others = [s.name for s in corpora if heard.get(s.name) != s.store.fingerprint]
+    name = "-".join(["eval", asked.name, split, *others])
+    written = write_report(record, scores, output or model.parent / name)
+    console.answer(page.headline(record))
+    console.answer(f"report: {written}")
     return record | {"report": str(written)}
 
 
@@ -167,10 +213,11 @@ def info(
         frames: Length of the features.
         mels: Bands of the features; those a model was published with where not given.
     """
-    if Path(model).is_file():
-        return [_info_of_checkpoint(Path(model))]
-    from watchword import models
+    from watchword import checkpoint, models
 
+    is_path = "/" in model or model.endswith(checkpoint.SUFFIXES) or Path(model).is_file()
+    if model not in models.MODELS and is_path:
+        return [_info_of_checkpoint(Path(model))]
     records = []
     for name in [model] if model else list(models.MODELS):
         bands = mels or models.entry(name).mels
@@ -212,28 +259,35 @@ def _info_of_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def differs(config: Path, model: Path) -> str:
-    """Return in which way a settings file describes another model than a checkpoint; nothing if it does not.
+    """Return in what a settings file differs from the one a checkpoint was trained with, or "".
 
     Args:
         config: Settings file.
         model: Checkpoint.
 
     Raises:
-        CheckpointError: If the networks differ.
+        CheckpointError: If they describe different networks.
     """
-    from watchword import checkpoint
     from watchword.config import load_settings
 
     settings, _ = load_settings(config)
+
+    from watchword import checkpoint
+
     trained = checkpoint.load(model).settings
     if settings.model.name != trained.model.name:
         raise CheckpointError(
             f"{model} holds a {trained.model.name} and {config} describes a {settings.model.name}: "
             "give the settings file it was trained with, or none"
         )
-    if settings.find_task() != trained.find_task():
-        return f"{config} asks task {settings.find_task().name}, {model.name} was trained on {trained.find_task().name}"
-    return ""
+    said = {
+        "task": (settings.find_task().name, trained.find_task().name),
+        "model.width": (f"{settings.model.width:g}", f"{trained.model.width:g}"),
+    }
+    pairs = [
+        f"{key} {mine}, not {theirs}" for key, (mine, theirs) in said.items() if mine != theirs
+    ]
+    return f"{config} says {' and '.join(pairs)} as {model.name}" if pairs else ""
 
 
 def fetch(name: str, *, environment: Path | None, console: Console) -> Path:
@@ -244,11 +298,13 @@ def fetch(name: str, *, environment: Path | None, console: Console) -> Path:
         environment: Environment file.
         console: Where progress is shown.
     """
+    from watchword import build
     from watchword.config import load_environment
     from watchword.data import archives
 
     where = load_environment(environment)
-    return archives.fetch(name, where.datasets, progress=_bar(console, f"fetching {name}"))
+    told = build.archive_progress(name, console.progress)
+    return archives.fetch(name, where.datasets, progress=told)
 
 
 def prepare(folder: Path, *, environment: Path | None, console: Console) -> dict[str, Any]:
@@ -263,7 +319,8 @@ def prepare(folder: Path, *, environment: Path | None, console: Console) -> dict
     from watchword.data.clips import prepare as prepare_clips
 
     where = load_environment(environment)
-    store = prepare_clips(folder, where.prepared, progress=_bar(console, f"preparing {folder.name}"))
+    told = _bar(console, f"preparing {folder.name}")
+    store = prepare_clips(folder, where.prepared, progress=told)
     splits = [store.utterance(row).split for row in range(len(store.clips))]
     return {
         "folder": str(folder),
@@ -277,7 +334,7 @@ def prepare(folder: Path, *, environment: Path | None, console: Console) -> dict
     }
 
 
-def check(folder: Path, *, console: Console) -> Any:
+def check(folder: Path, *, console: Console) -> CheckReport:
     """Check a folder of speech, show what was found and return it.
 
     Args:
@@ -287,7 +344,14 @@ def check(folder: Path, *, console: Console) -> Any:
     from watchword.data.check import check_folder
 
     report = check_folder(folder, progress=_bar(console, f"checking {folder.name}"))
-    console.table(report.rows(), title=report.summary())
+    columns = ("kind", "severity", "clips", "the first of them", "detail")
+    rows = [dict(zip(columns, row, strict=True)) for row in report.rows()]
+    if rows:
+        console.table(rows, is_answer=True)
+    console.answer(
+        f"{folder}: {report.utterances:,} utterances, {report.backgrounds:,} noise recordings, "
+        f"{len(report.errors):,} errors, {len(report.warnings):,} warnings"
+    )
     return report
 
 
@@ -320,24 +384,34 @@ def plot(kind: str, runs: Sequence[Path], output: Path) -> Path:
     Args:
         kind: ``training``, ``roc``, ``det`` or ``confusion``.
         runs: Folders, or the files in them.
-        output: Picture to write.
+        output: Picture to write, a PNG.
+
+    Returns:
+        The picture.
+
+    Raises:
+        ConfigError: If the output is no PNG, or several matrices are asked for.
+        DataError: If a folder holds no scores or no log.
     """
-    from watchword import metrics, pictures, plots
+    from watchword import pictures, plots
     from watchword.scores import load_runs
 
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"{output} names no PNG, and figures are PNG: end the name in .png")
     if kind == "training":
-        figure = pictures.training_curves(runs)
-    elif kind == "confusion":
-        if len(runs) != 1:
-            raise ConfigError(f"{len(runs)} reports were given and one confusion matrix is drawn: give one")
-        scores = next(iter(load_runs(runs).values()))
-        task = scores.select(scores.parts == "task")
-        figure = plots.confusion(scores.labels, metrics.confusion(task))
-    else:
-        curves = plots.curves_of_runs(load_runs(runs))
-        figure = {"roc": plots.roc, "det": plots.det}[kind](curves)
-    plots.save(figure, output)
-    return output
+        return plots.save(pictures.training_curves(runs), output)
+    scores = load_runs(runs)
+    if kind == "confusion":
+        if len(scores) != 1:
+            raise ConfigError(
+                f"{len(scores)} reports were given and one confusion matrix is drawn: give one"
+            )
+        ((name, only),) = scores.items()
+        return plots.save(plots.confusion_of_run(only, name), output)
+    first = next(iter(scores.values()))
+    title = f"{kind.upper()}, task {first.task}, {first.split}, keywords pooled"
+    draw = {"roc": plots.roc, "det": plots.det}[kind]
+    return plots.save(draw(plots.curves_of_runs(scores), title=title), output)
 
 
 def _bar(console: Console, what: str) -> Callable[[int, int], None]:

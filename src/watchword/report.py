@@ -22,7 +22,8 @@ from watchword.errors import DataError
 from watchword.files import write_whole
 from watchword.metrics import Curve, Rate
 from watchword.page import markdown
-from watchword.scores import FILE_NAME, SILENCE, UNKNOWN, Scores, save
+from watchword.scores import FILE_NAME, Scores, save
+from watchword.words import SILENCE, UNKNOWN
 
 DEMANDED: Final = ("seed", "config", "commit", "command")
 POOLED: Final = "all keywords pooled"

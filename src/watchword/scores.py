@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from watchword.errors import DataError
 from watchword.files import written_whole
+from watchword.words import SILENCE, UNKNOWN
 
-UNKNOWN: Final = "_unknown_"
-SILENCE: Final = "_silence_"
 PARTS: Final = ("task", "extra-unknown", "held-out")
 FILE_NAME: Final = "scores.npz"
 

@@ -165,7 +165,8 @@ class Run:
         self.ear, self.network = classifier.ear.to(fabric.device), classifier.network
         if settings.train.sync_batch_norm and fabric.world_size > 1:
             self.network = build.synchronised(self.network, fabric.device)
-        self.network.to(fabric.device)
+        is_double = settings.train.precision == "64"
+        self.network.to(fabric.device, torch.float64 if is_double else torch.float32)
         self.optimizer = build.optimizer(settings.train, self.network)
         self.average = Average(self.network, settings.train.ema_decay)
         self.progress = Progress()
@@ -222,11 +223,16 @@ class Run:
             group["lr"] = rate
         rng = np.random.default_rng([self.settings.seed, 3, epoch, batch])
         torch.manual_seed(int(rng.integers(2**62)) + self.fabric.global_rank)  # dropout
-        mine = np.array_split(np.arange(len(clips)), self.fabric.world_size)[self.fabric.global_rank]
+        mine = np.array_split(np.arange(len(clips)), self.fabric.world_size)[
+            self.fabric.global_rank
+        ]
         features, soft, targets = self.hear(clips, rng, slice(int(mine[0]), int(mine[-1]) + 1))
         logits = self.wrapped(features)  # (clips, classes)
         losses = F.cross_entropy(
-            logits.float(), soft, label_smoothing=self.settings.train.label_smoothing, reduction="sum"
+            logits.float(),
+            soft,
+            label_smoothing=self.settings.train.label_smoothing,
+            reduction="sum",
         )
         # gradients are averaged over processes; this makes them those of the mean over the whole batch
         self.fabric.backward(losses * (self.fabric.world_size / len(clips)))
@@ -332,7 +338,9 @@ class Run:
         network = build.network(self.settings, len(self.task.labels)).to(self.fabric.device)
         network.load_state_dict(self.average.state)
         network.eval()
-        norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+        norms = [
+            part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)
+        ]
         if not self.settings.train.settle_batches:
             return network
         clips = self.plan.epoch(self.progress.epoch)

@@ -1,6 +1,7 @@
 """What a run shows while it learns: a bar, a line an epoch, and TensorBoard curves.
 
-In come the loop's events, out go lines and event files. A room because the loop itself shows nothing.
+In come the loop's events, out go lines and event files. A room because the loop itself shows
+nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Any
 from watchword.console import Console
 from watchword.train import Watcher
 
-CURVES = ("loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate", "clips_per_second")
+CURVES = (
+    *("loss", "train_accuracy", "valid_loss", "valid_accuracy"),
+    *("learning_rate", "clips_per_second"),
+)
 
 
 class TrainingWatch(Watcher):
@@ -23,6 +27,9 @@ class TrainingWatch(Watcher):
     """
 
     def __init__(self, console: Console, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.open = SummaryWriter  # looked for now: if it is missing, nothing is lost yet
         self.console, self.folder = console, folder
         self.epoch, self.epochs, self.batches, self.done = 0, 0, 0, 0
         self.writer: Any = None
@@ -56,9 +63,8 @@ class TrainingWatch(Watcher):
             f"{record['seconds']:.0f} s"
         )
         if self.writer is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=record["epoch"])
+            curves = str(self.folder / "tensorboard")
+            self.writer = self.open(curves, purge_step=record["epoch"])
         for name in CURVES:
             self.writer.add_scalar(name, record[name], record["epoch"])
         self.writer.flush()

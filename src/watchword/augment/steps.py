@@ -101,7 +101,7 @@ class Augmentation:
         """Return all random numbers of a batch, ``chosen`` among them.
 
         Args:
-            rng: Source of chance; it is advanced by the same amount for every outcome.
+            rng: Source of chance; which clips are chosen does not change how far it is advanced.
             batch: How many clips.
 
         Returns:

@@ -24,6 +24,9 @@ HOP_SAMPLES = 128
 PART_CLIPS = 4
 """Clips that are stretched at a time on a CPU, so that their spectrograms stay in its cache."""
 
+RUN = 16
+"""Frames whose phases are summed up before the runs are joined."""
+
 TINY = 1e-9
 
 
@@ -134,7 +137,8 @@ def _vocoded(x: Tensor, lengths: Tensor, longest: Samples) -> Tensor:
     padded = functional.pad(x, (half, half + 2 * HOP_SAMPLES))  # two frames of silence to end on
     spectra = torch.fft.rfft(padded.unfold(1, FFT_SAMPLES, HOP_SAMPLES) * window)
     pace = (x.shape[1] / lengths)[:, None]
-    reads = pace * torch.arange(2 + longest // HOP_SAMPLES, device=x.device)  # in input frames
+    count = RUN * math.ceil((2 + longest // HOP_SAMPLES) / RUN)
+    reads = pace * torch.arange(count, device=x.device)  # in input frames
     read = _read(spectra, reads.clamp_max(spectra.shape[1] - 2))
     frames = torch.fft.irfft(read, n=FFT_SAMPLES) * window  # (batch, frames, fft)
     weights = _overlapped(window.square().expand(1, frames.shape[1], -1))
@@ -161,9 +165,26 @@ def _read(spectra: Tensor, reads: Tensor) -> Tensor:
     magnitudes = power * scale
     phases = spectra * scale  # complex numbers of length one
     before = reads.long()
-    clips = torch.arange(spectra.shape[0], device=spectra.device)[:, None]
     share = (reads - before)[:, :, None]
-    read = torch.lerp(magnitudes[clips, before], magnitudes[clips, before + 1], share)
+    read = torch.lerp(_taken(magnitudes, before), _taken(magnitudes, before + 1), share)
     advances = phases[:, 1:] * phases[:, :-1].conj()
-    steps = torch.cat([phases[:, :1], advances[clips, before[:, :-1]]], dim=1)
-    return steps.cumprod(dim=1) * read
+    steps = torch.cat([phases[:, :1], _taken(advances, before[:, :-1])], dim=1)
+    return _running_product(steps) * read
+
+
+def _taken(frames: Tensor, index: Tensor) -> Tensor:
+    """Return some frames of each clip, ``(batch, index, bins)``."""
+    batch, count, bins = frames.shape
+    rows = index + count * torch.arange(batch, device=index.device)[:, None]
+    return frames.reshape(-1, bins).index_select(0, rows.flatten()).view(batch, -1, bins)
+
+
+def _running_product(frames: Tensor) -> Tensor:
+    """Return the product of all frames so far, in runs: several times faster than cumprod."""
+    batch, count, bins = frames.shape
+    runs = frames.reshape(batch, -1, RUN, bins)
+    for place in range(1, RUN):
+        runs[:, :, place] *= runs[:, :, place - 1]
+    for run in range(1, count // RUN):
+        runs[:, run] *= runs[:, run - 1, -1:]
+    return runs.reshape(batch, count, bins)

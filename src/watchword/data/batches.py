@@ -1,17 +1,20 @@
 """From rows that name clips to the audio of a batch.
 
-In come rows and prepared corpora, out goes int16 audio ``(clips, 16000)``. A room because this is the only place where
-training and evaluation touch the prepared arrays, and where silence is made: second-long cuts of background recordings
-at every level from digital zero to full scale. Nothing here looks at clips one by one.
+In come rows and prepared corpora, out goes int16 audio ``(clips, 16000)``. A room because this is
+the only place where training and evaluation touch the prepared arrays, and where silence is made:
+second-long cuts of background recordings at every level from digital zero to full scale. Nothing
+here looks at clips one by one.
 
 Source:
-    The levels: PEERS.md §6, where models trained on soft silence call the loud silence of the test archive a command.
+    The levels: PEERS.md §6, where models trained on soft silence call the loud silence of the test
+    archive a command.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -46,8 +49,8 @@ class Reader:
 
         Args:
             clips: Rows.
-            silence: For each clip where and how loud to cut if it is silence, uniform in [0, 1), shape
-                ``(clips, 3)``.
+            silence: For each clip where and how loud to cut if it is silence, as in
+                ``cut_silence``, shape ``(clips, 3)``.
         """
         audio = np.empty((len(clips), CLIP_SAMPLES), np.int16)
         quiet = clips.row == SILENT_ROW
@@ -59,7 +62,7 @@ class Reader:
         return audio
 
     def batches(self, clips: Clips, size: int = 256) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield the audio of a list in order, with the silence that every evaluation of the split hears.
+        """Yield the audio of a list in order, with the silence that every evaluation hears.
 
         Args:
             clips: Rows.
@@ -85,15 +88,16 @@ def fixed_silence(count: int, split: Split) -> np.ndarray:
 
 
 def cut_silence(background: np.ndarray, choices: np.ndarray) -> np.ndarray:
-    """Cut second-long pieces of noise and bring each to a peak level, from digital zero to full scale.
+    """Cut second-long pieces of noise and bring each to a peak between nothing and full scale.
 
     Args:
-        background: Noise, int16 ``(samples,)``.
-        choices: Uniform numbers in [0, 1), shape ``(pieces, 3)``: where to cut, how loud, and whether all samples
-            are zero (one in ten).
+        background: Noise, int16 ``(samples,)``, at least a clip long.
+        choices: Uniform numbers in [0, 1), shape ``(pieces, 3)``: where to cut, how loud, and
+            whether all samples are zero (one in ten).
 
     Returns:
-        The pieces, int16 ``(pieces, 16000)``; peaks are uniform in decibels from -80 dB to full scale.
+        The pieces, int16 ``(pieces, 16000)``; their peaks are uniform in decibels from -80 dB to
+        full scale.
 
     Example:
         >>> cut_silence(np.full(20_000, 5, np.int16), np.array([[0.0, 1.0, 0.5]])).max()
@@ -104,7 +108,8 @@ def cut_silence(background: np.ndarray, choices: np.ndarray) -> np.ndarray:
     peak = np.maximum(np.abs(pieces).max(axis=1, initial=0), 1.0)
     level = FULL_SCALE * 10 ** (QUIETEST_DB * (1 - choices[:, 1]) / 20)
     level[choices[:, 2] < DIGITAL_ZERO_SHARE] = 0
-    return np.rint(pieces * (level / peak)[:, None]).astype(np.int16)
+    scaled: np.ndarray = np.rint(pieces * (level / peak)[:, None])
+    return scaled.astype(np.int16)
 
 
 def background(
@@ -112,27 +117,38 @@ def background(
 ) -> np.ndarray:
     """Return the noise that a split hears, int16 ``(samples,)``.
 
-    Each background recording gives its first eight tenths to training, then a tenth to validation and a tenth to
-    test; one that is held out is heard in test alone. Without recordings, noise of three colours stands in.
+    Each background recording gives its first eight tenths to training, then a tenth to validation
+    and a tenth to test; one that is held out is heard in test alone. Where that is less than a
+    clip, noise of three colours stands in.
 
     Args:
         sources: The corpora.
         split: The split.
         hold_out: Names of recordings, with or without folder and suffix, that only test hears.
     """
-    pieces = []
+    pieces = [np.empty(0, np.int16)]
     for source in sources:
         for name, start, stop in source.store.background_spans:
-            is_held = any(name in (h, f"_background_noise_/{h}", f"_background_noise_/{h}.wav") for h in hold_out)
-            low, high = PARTS[split] if not is_held else ((0, 1) if split == "test" else (0, 0))
+            low, high = PARTS[split]
+            if _is_named(name, hold_out):
+                low, high = (0, 1) if split == "test" else (0, 0)
             length: Samples = stop - start
-            pieces.append(source.store.background[start + int(low * length) : start + int(high * length)])
-    total = sum(len(piece) for piece in pieces)
-    return np.concatenate(pieces) if total > CLIP_SAMPLES else coloured_noise(split)
+            part = slice(start + int(low * length), start + int(high * length))
+            pieces.append(source.store.background[part])
+    noise = np.concatenate(pieces)
+    return noise if len(noise) >= CLIP_SAMPLES else coloured_noise(split)
+
+
+def _is_named(name: str, names: Sequence[str]) -> bool:
+    """Tell whether a recording is among names that may leave out folder and suffix."""
+    path = PurePosixPath(name)
+    return not {name, path.name, path.stem, str(path.with_suffix(""))}.isdisjoint(names)
 
 
 def coloured_noise(split: Split) -> np.ndarray:
-    """Return white, pink and brown noise end to end, int16, for data sets without background recordings.
+    """Return white, pink and brown noise end to end, int16, for data sets without recordings.
+
+    The power of a colour falls with frequency to the power of 0, 1 and 2.
 
     Args:
         split: The split, which chooses the seed.
@@ -145,8 +161,9 @@ def coloured_noise(split: Split) -> np.ndarray:
     count = SYNTHETIC_SECONDS * CLIP_SAMPLES
     hz = np.fft.rfftfreq(count)
     pieces = []
-    for slope in (0.0, 0.5, 1.0):  # white, pink, brown: power falls with frequency to the power of 2 slope
+    for slope in (0.0, 0.5, 1.0):  # of amplitudes
         spectrum = np.fft.rfft(rng.standard_normal(count)) / np.maximum(hz, 1 / count) ** slope
         wave = np.fft.irfft(spectrum - spectrum[0] * (hz == 0), count)
         pieces.append(wave / np.abs(wave).max() * 0.5 * FULL_SCALE)
-    return np.rint(np.concatenate(pieces)).astype(np.int16)
+    noise: np.ndarray = np.rint(np.concatenate(pieces))
+    return noise.astype(np.int16)

@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from watchword.data.utterance import SILENCE, UNKNOWN, Split, Utterance
+from watchword.data.utterance import Split, Utterance
 from watchword.errors import DataError
+from watchword.words import SILENCE, UNKNOWN
 
 BACKGROUND_FOLDER: Final = "_background_noise_"
 VALIDATION_LIST: Final = "validation_list.txt"

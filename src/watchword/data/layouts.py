@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from watchword.data.commands import speaker_of, which_split
-from watchword.data.utterance import UNKNOWN, Split, Utterance
+from watchword.data.utterance import Split, Utterance
 from watchword.errors import DataError
+from watchword.words import UNKNOWN
 
 SPLIT_NAMES: Final[dict[str, Split]] = {
     "train": "train",

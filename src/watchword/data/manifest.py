@@ -13,10 +13,10 @@ from pathlib import Path
 
 from watchword.audio import AUDIO_SUFFIXES
 from watchword.data import commands, layouts
-from watchword.data.utterance import SILENCE, UNKNOWN, Layout, Manifest, Split, Utterance
+from watchword.data.utterance import Layout, Manifest, Split, Utterance
 from watchword.errors import DataError
 
-__all__ = ["SILENCE", "UNKNOWN", "Layout", "Manifest", "Split", "Utterance", "read_manifest"]
+__all__ = ["Layout", "Manifest", "Split", "Utterance", "read_manifest"]
 
 
 def read_manifest(folder: Path) -> Manifest:

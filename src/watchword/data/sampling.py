@@ -1,26 +1,31 @@
 """Which clips an epoch hears, and in which order; which clips an evaluation hears.
 
-In come prepared corpora and a task, out go rows: for each clip its corpus, its place in that corpus and its class. A
-room because the shares of ``_unknown_``, of silence and of each corpus are decided here and nowhere else. Everything is
-a function of the seed and the epoch, so a run that was killed goes on exactly where it stopped.
+In come prepared corpora and a task, out go rows: for each clip its corpus, its place in that corpus
+and its class. A room because the shares of ``_unknown_``, of silence and of each corpus are decided
+here and nowhere else. Everything is a function of the seed and the epoch, so a run that was killed
+goes on exactly where it stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from watchword.data.clips import ClipStore
-from watchword.data.manifest import SILENCE, UNKNOWN, Split
+from watchword.data.manifest import Split
 from watchword.data.tasks import Task
+from watchword.data.utterance import Utterance
 from watchword.errors import DataError
+from watchword.words import SILENCE, UNKNOWN
 
 TENTH = 0.1
 SILENT_ROW = -1
+ROUNDING = 1e-9
+"""What the sum of a few shares may be off by."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,11 @@ class Source:
     Args:
         name: What reports call the corpus.
         store: Its prepared clips.
-        share: Its part of every batch; None means by its natural size.
-        words: Words of the corpus that count as another word or class, e.g. ``{"know": "_unknown_"}``; the key ``*``
-            stands for every word not named.
-        hold_out: Words never trained on, beside those of the task.
+        share: Its part of the keyword clips and of the other clips of an epoch, as far as it has
+            any; None means by its natural size.
+        words: Words of the corpus that count as another word or class, e.g.
+            ``{"know": "_unknown_"}``; the key ``*`` stands for every word not named.
+        hold_out: Words of the corpus never trained on, beside those of the task.
         leave_out: Names of clips never trained on.
         is_rebuilt: Whether its audio was rebuilt from features and not recorded.
     """
@@ -53,6 +59,15 @@ class Source:
             word: The word as the corpus names it.
         """
         return self.words.get(word, self.words.get("*", word))
+
+    def is_held_out(self, word: str, task: Task) -> bool:
+        """Tell whether training must never hear a word of this corpus.
+
+        Args:
+            word: The word as the corpus names it.
+            task: The task.
+        """
+        return word in self.hold_out or not {word, self.word_as(word)}.isdisjoint(task.never_heard)
 
 
 @dataclass(frozen=True)
@@ -82,11 +97,8 @@ class Clips:
         Args:
             parts: At least one list.
         """
-        return Clips(
-            np.concatenate([part.source for part in parts]),
-            np.concatenate([part.row for part in parts]),
-            np.concatenate([part.target for part in parts]),
-        )
+        columns = zip(*((part.source, part.row, part.target) for part in parts), strict=True)
+        return Clips(*map(np.concatenate, columns))
 
 
 def silent(count: int, task: Task) -> Clips:
@@ -97,15 +109,14 @@ def silent(count: int, task: Task) -> Clips:
         task: A task with the class ``_silence_``.
     """
     target = task.labels.index(SILENCE) if task.has_silence else 0
-    return Clips(
-        np.zeros(count, np.int16), np.full(count, SILENT_ROW), np.full(count, target, np.int64)
-    )
+    return Clips(np.zeros(count, np.int16), np.full(count, SILENT_ROW), np.full(count, target))
 
 
 def candidates(source: Source, number: int, task: Task, split: Split) -> Clips:
     """Return every clip of a corpus that a split of a task may use.
 
-    Words that training must never hear are left out of ``train`` and are found by ``never_heard``.
+    What training must never hear is left out of ``train``. Other words that it never hears are left
+    out of every split and found by ``never_heard``; a keyword held out of this corpus is evaluated.
 
     Args:
         source: The corpus.
@@ -113,27 +124,20 @@ def candidates(source: Source, number: int, task: Task, split: Split) -> Clips:
         task: The task.
         split: The split.
     """
-    held = set(task.never_heard) | set(source.hold_out)
-    rows, targets = [], []
-    for row, place in enumerate(source.store.index):
-        utterance = source.store.manifest.utterances[place]
-        word = source.word_as(utterance.word)
-        target = task.target(word)
-        is_barred = utterance.word in held or (
-            split == "train" and utterance.name in source.leave_out
-        )
-        if utterance.split == split and target is not None and not is_barred:
-            rows.append(row)
-            targets.append(target)
-    return Clips(
-        np.full(len(rows), number, np.int16),
-        np.array(rows, np.int64),
-        np.array(targets, np.int64),
-    )
+
+    def target(utterance: Utterance) -> int | None:
+        found = task.target(source.word_as(utterance.word))
+        is_keyword = found is not None and found < len(task.keywords)
+        is_barred = split == "train" and utterance.name in source.leave_out
+        if source.is_held_out(utterance.word, task):
+            is_barred = is_barred or split == "train" or not is_keyword
+        return None if is_barred else found
+
+    return _select(source, number, split, target)
 
 
 def never_heard(source: Source, number: int, task: Task, split: Split) -> Clips:
-    """Return the clips of words that training never hears; each counts as ``_unknown_``.
+    """Return the clips of other words that training never hears; each counts as ``_unknown_``.
 
     Args:
         source: The corpus.
@@ -141,26 +145,35 @@ def never_heard(source: Source, number: int, task: Task, split: Split) -> Clips:
         task: A task; without ``_unknown_`` there are none.
         split: The split.
     """
-    held = set(task.never_heard) | set(source.hold_out)
+    unknown = task.labels.index(UNKNOWN) if UNKNOWN in task.labels else None
+
+    def target(utterance: Utterance) -> int | None:
+        is_other = task.target(source.word_as(utterance.word)) == unknown
+        return unknown if is_other and source.is_held_out(utterance.word, task) else None
+
+    return _select(source, number, split, target)
+
+
+def _select(
+    source: Source, number: int, split: Split, target: Callable[[Utterance], int | None]
+) -> Clips:
+    """Return the clips of a split to whose utterances a function gives a class."""
     utterances = source.store.manifest.utterances
-    rows = [
-        row
-        for row, place in enumerate(source.store.index)
-        if utterances[place].split == split and utterances[place].word in held
-    ]
-    if task.unknown == "none":
-        rows = []
-    target = task.labels.index(UNKNOWN) if rows else 0
-    return Clips(
-        np.full(len(rows), number, np.int16),
-        np.array(rows, np.int64),
-        np.full(len(rows), target, np.int64),
-    )
+    found = (target(spoken) if spoken.split == split else None for spoken in utterances)
+    of_utterance = np.array([-1 if one is None else one for one in found], np.int64)
+    of_row = of_utterance[source.store.index]
+    rows = np.flatnonzero(of_row >= 0)
+    return Clips(np.full(len(rows), number, np.int16), rows, of_row[rows])
 
 
 @dataclass(frozen=True)
 class Group:
-    """Clips of one corpus and one kind, and how many of them an epoch hears."""
+    """Clips of one kind, and how many of them an epoch hears.
+
+    Args:
+        clips: At least one clip.
+        quota: Clips in an epoch.
+    """
 
     clips: Clips
     quota: int
@@ -221,11 +234,10 @@ class Plan:
             names: Names of the corpora, in order.
         """
         clips = self.epoch(0)
+        is_silent = clips.row == SILENT_ROW
         table: dict[str, dict[str, int]] = {}
-        for number, name in [*enumerate(names), (SILENT_ROW, SILENCE)]:
-            mine = (clips.source == number) & (clips.row != SILENT_ROW)
-            if number == SILENT_ROW:
-                mine = clips.row == SILENT_ROW
+        for number, name in enumerate([*names, SILENCE]):
+            mine = is_silent if number == len(names) else (clips.source == number) & ~is_silent
             found = np.bincount(clips.target[mine], minlength=len(self.task.labels))
             if found.any():
                 table[name] = dict(zip(self.task.labels, found.tolist(), strict=True))
@@ -242,10 +254,12 @@ def plan(
 ) -> Plan:
     """Decide how many clips of each corpus and kind an epoch hears.
 
-    The two kinds are keywords and other words. Corpora without a share are heard once an epoch; a corpus with share s
-    gives that part of the keyword clips, if it has any, and that part of the other words: each class is so mixed from
-    the same corpora, and what sets a corpus apart cannot tell the class. Where the task draws ``_unknown_`` anew every
-    epoch, other words fill ``unknown_share`` of it; silence fills ``silence_share``.
+    The kinds are keywords, other words and silence. Corpora without a share are heard once an
+    epoch; a corpus with share s gives that part of the keyword clips, if it has any, and that part
+    of the other words: each class is so mixed from the same corpora, and what sets a corpus apart
+    cannot tell the class. Where the task draws ``_unknown_`` anew every epoch, other words fill
+    ``unknown_share`` of it. Silence fills ``silence_share``: the corpora's own, each clip at most
+    once an epoch, and beyond that cuts of background recordings.
 
     Args:
         sources: The corpora.
@@ -257,68 +271,77 @@ def plan(
     Raises:
         DataError: If a class has no training clip, or the shares leave no room.
     """
+    drawn_share = unknown_share if task.unknown == "tenth" else 0.0
+    silence_share = silence_share if task.has_silence else 0.0
+    _refuse_no_room(drawn_share, silence_share)
     found = [candidates(source, i, task, "train") for i, source in enumerate(sources)]
     _refuse_missing(found, task)
-    silence_share = silence_share if task.has_silence else 0.0
-    keywords, others = zip(*(_by_kind(clips, task) for clips in found), strict=True)
+    keywords, others, quiet = zip(*(_by_kind(clips, task) for clips in found), strict=True)
     shares = [source.share for source in sources]
     quotas = _quotas([len(clips) for clips in keywords], shares, total=None)
     spoken = sum(quotas)
     drawn: int | None = None
     if task.unknown == "tenth":
-        drawn = round(spoken * unknown_share / (1.0 - unknown_share - silence_share))
+        drawn = round(spoken * drawn_share / (1.0 - drawn_share - silence_share))
     other_quotas = _quotas([len(clips) for clips in others], shares, total=drawn)
     spoken += sum(other_quotas)
-    pairs = [*zip(keywords, quotas, strict=True), *zip(others, other_quotas, strict=True)]
+    silence = round(spoken * silence_share / (1.0 - silence_share))
+    own = Clips.join(quiet)
+    own_quota = min(len(own), silence)
+    pairs = zip([*keywords, *others, own], [*quotas, *other_quotas, own_quota], strict=True)
     groups = tuple(Group(clips, quota) for clips, quota in pairs if quota)
-    return Plan(task, groups, round(spoken * silence_share / (1.0 - silence_share)), seed)
+    return Plan(task, groups, silence - own_quota, seed)
 
 
-def _by_kind(clips: Clips, task: Task) -> tuple[Clips, Clips]:
-    """Return clips of keywords and clips of other words."""
+def _by_kind(clips: Clips, task: Task) -> tuple[Clips, Clips, Clips]:
+    """Return clips of keywords, clips of other words and clips of silence."""
     is_keyword = clips.target < len(task.keywords)
-    return clips[is_keyword], clips[~is_keyword]
+    is_silence = clips.target == (task.labels.index(SILENCE) if task.has_silence else -1)
+    return clips[is_keyword], clips[~is_keyword & ~is_silence], clips[is_silence]
 
 
 def _quotas(
     counts: Sequence[int], shares: Sequence[float | None], *, total: int | None
 ) -> list[int]:
-    """Return how many clips of one kind each corpus gives.
+    """Return how many of its ``counts`` clips of one kind each corpus gives, in all ``total``.
 
-    Args:
-        counts: Clips of that kind in each corpus.
-        shares: The corpora's shares; None means by its natural size.
-        total: Clips wanted of that kind; None means that corpora without a share give all of theirs.
+    Without a total, corpora without a share give all of theirs.
     """
-    taken = sum(share or 0.0 for count, share in zip(counts, shares, strict=True) if count)
-    natural = sum(count for count, share in zip(counts, shares, strict=True) if share is None)
-    if taken > 1 or (total is None and natural and taken == 1):
+    found = [*zip(counts, shares, strict=True)]
+    taken = sum(share for count, share in found if count and share is not None)
+    natural = sum(count for count, share in found if share is None)
+    is_full = taken > 1 - ROUNDING
+    if taken > 1 + ROUNDING or (total is None and natural and is_full):
         raise DataError(
             f"the shares of the corpora sum to {taken:g}: they must stay below 1 in sum, "
-            "and what is left goes to the corpora without a share"
+            "and what is left goes to the corpora without a share; lower data.corpora.share"
         )
     if total is None:
         total = round(natural / (1.0 - taken)) if natural else sum(counts)
-    left = total * (1.0 - taken) if natural else 0.0
-    scale = (
-        1.0 if natural or not taken else 1.0 / taken
-    )  # no corpus without a share: the shares are all
+    left = max(0.0, 1.0 - taken) if natural else 0.0
+    whole = taken + left or 1.0  # without a corpus by its natural size, the shares are all there is
     return [
-        round(left * count / natural)
+        round(total * left * count / max(1, natural))
         if share is None
-        else round(share * scale * total * bool(count))
-        for count, share in zip(counts, shares, strict=True)
+        else round(total * share / whole * bool(count))
+        for count, share in found
     ]
+
+
+def _refuse_no_room(unknown_share: float, silence_share: float) -> None:
+    """Raise if unknown and silence leave nothing for keywords."""
+    if unknown_share + silence_share > 1 - ROUNDING:
+        raise DataError(
+            f"data.unknown_share {unknown_share:g} and data.silence_share {silence_share:g} leave "
+            "no room for keywords: their sum must stay below 1, so lower one of them"
+        )
 
 
 def _refuse_missing(found: Sequence[Clips], task: Task) -> None:
     """Raise if a class that must have clips has none."""
     counts = np.bincount(Clips.join(found).target, minlength=len(task.labels))
-    missing = [
-        label
-        for label, count in zip(task.labels, counts, strict=True)
-        if count == 0 and label != SILENCE
-    ]
+    pairs = zip(task.labels, counts, strict=True)
+    missing = [label for label, count in pairs if count == 0 and label != SILENCE]
     if missing:
         raise DataError(
             f"task {task.name} needs training clips of {', '.join(missing)} and the data has none: "
@@ -326,15 +349,14 @@ def _refuse_missing(found: Sequence[Clips], task: Task) -> None:
         )
 
 
-def evaluation(
-    sources: Sequence[Source], task: Task, split: Split
-) -> tuple[Clips, np.ndarray]:
-    """Return the clips an evaluation hears, the same ones every time, and the part of the report each belongs to.
+def evaluation(sources: Sequence[Source], task: Task, split: Split) -> tuple[Clips, np.ndarray]:
+    """Return the clips an evaluation hears, the same every time, and the part each belongs to.
 
-    Every keyword clip of the split counts. Where the task draws ``_unknown_``, clips of other words count up to a
-    tenth of the keyword clips, spread evenly over the words (the official archive's rule: 408 beside 4,074 commands);
-    the rest are ``extra-unknown``, words never heard are ``held-out``, and as many clips of silence are cut from
-    the split's part of the background recordings, unless the data set has its own.
+    Every keyword clip of the split counts. Where the task draws ``_unknown_``, clips of other words
+    count up to a tenth of the keyword clips, spread evenly over the words (the official archive's
+    rule: 408 beside 4,074 commands); the rest are ``extra-unknown``, and words never heard are
+    ``held-out``. As many clips of silence are cut from the split's part of the background
+    recordings. Folders ``_unknown_`` and ``_silence_`` of a data set count as they are instead.
 
     Args:
         sources: The corpora.
@@ -342,51 +364,57 @@ def evaluation(
         split: The split.
 
     Returns:
-        The clips and their parts (``task``, ``extra-unknown`` or ``held-out``), an array of as many names.
+        The clips, and an array of the names of their parts: ``task`` (what accuracy is measured
+        on, and first in the list), ``extra-unknown`` or ``held-out``.
 
     Raises:
-        DataError: If the split has no clip of the task.
+        DataError: If the split has no clip that counts for accuracy.
     """
     everything = Clips.join([candidates(s, i, task, split) for i, s in enumerate(sources)])
-    keywords, others = _by_kind(everything, task)
-    if not len(everything):
+    keywords, others, own_silence = _by_kind(everything, task)
+    tenth = -(-len(keywords) // 10)  # rounded up
+    counted, extra = _counted(others, tenth, sources, task)
+    if not len(keywords) + len(counted):
         raise DataError(
-            f"no {split} clip of task {task.name} in {', '.join(s.name for s in sources)}: "
-            "choose a split and a task that the folder holds"
+            f"no {split} clip of task {task.name} in {', '.join(s.name for s in sources)}, needed "
+            "some of its keywords: choose a split and a task that the folder holds"
         )
-    is_silence = others.target == (task.labels.index(SILENCE) if task.has_silence else -1)
-    own_silence, others = others[is_silence], others[~is_silence]
-    counted, extra = _tenth(others, len(keywords), sources, task)
-    own_count = len(own_silence) or math.ceil(TENTH * len(keywords)) * task.has_silence
-    quiet = own_silence if len(own_silence) else silent(own_count, task)
+    quiet = own_silence if len(own_silence) else silent(tenth * task.has_silence, task)
     held = Clips.join([never_heard(s, i, task, split) for i, s in enumerate(sources)])
-    lists = {"task": Clips.join([keywords, counted, quiet]), "extra-unknown": extra, "held-out": held}
-    parts = np.concatenate([np.full(len(clips), part) for part, clips in lists.items()])
-    return Clips.join(list(lists.values())), parts
+    counted = Clips.join([keywords, counted, quiet])
+    parts = {"task": counted, "extra-unknown": extra, "held-out": held}
+    names = np.repeat([*parts], [len(clips) for clips in parts.values()])
+    return Clips.join([*parts.values()]), names
 
 
-def _tenth(
-    others: Clips, keywords: int, sources: Sequence[Source], task: Task
+def _counted(
+    others: Clips, tenth: int, sources: Sequence[Source], task: Task
 ) -> tuple[Clips, Clips]:
     """Return the clips of other words that count for accuracy, and the rest.
 
-    All count where the task says so, or where the data set has chosen them itself (a folder ``_unknown_``).
+    All count where the task says so. Otherwise those count that a data set has chosen itself (its
+    folder ``_unknown_``); where it has not, the first clip of each word in a fixed shuffled order,
+    then the second of each, and so on.
     """
-    spoken = [
-        sources[source].store.utterance(int(row))
-        for source, row in zip(others.source, others.row, strict=True)
-    ]
-    if task.unknown != "tenth" or all(utterance.word == UNKNOWN for utterance in spoken):
+    if task.unknown != "tenth":
         return others, others[:0]
-    rank: dict[str, int] = {}
-    order = []
-    for place in sorted(range(len(others)), key=lambda i: _stable(spoken[i].name)):
+    pairs = zip(others.source, others.row, strict=True)
+    spoken = [sources[source].store.utterance(int(row)) for source, row in pairs]
+    is_counted = np.array([utterance.word == UNKNOWN for utterance in spoken], bool)
+    if not is_counted.any():
+        is_counted[[place for *_, place in sorted(_ranks(spoken))[:tenth]]] = True
+    return others[is_counted], others[~is_counted]
+
+
+def _ranks(spoken: Sequence[Utterance]) -> list[tuple[int, bytes, int]]:
+    """Return for each utterance its rank among those of its word, a key of the word, its place."""
+    seen: Counter[str] = Counter()
+    ranks = []
+    for place in sorted(range(len(spoken)), key=lambda i: _stable(spoken[i].name)):
         word = spoken[place].word
-        rank[word] = rank.get(word, 0) + 1
-        order.append((rank[word], _stable(word), place))
-    chosen = np.array([place for *_, place in sorted(order)], np.int64)
-    count = math.ceil(TENTH * keywords)
-    return others[np.sort(chosen[:count])], others[np.sort(chosen[count:])]
+        seen[word] += 1
+        ranks.append((seen[word], _stable(word), place))
+    return ranks
 
 
 def _stable(name: str) -> bytes:

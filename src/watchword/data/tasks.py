@@ -1,10 +1,12 @@
-"""What a model is asked: which words are classes, what counts as unknown, whether silence is a class.
+"""What a model is asked: which words are classes, what is unknown, whether silence is a class.
 
-In comes a task's name or a word list, out goes a ``Task`` with its labels in a fixed order. A room because accuracies
-of different tasks are not comparable, so one definition of each must serve training, evaluation and reports.
+In comes a task's name or a word list, out goes a ``Task`` with its labels in a fixed order. A room
+because accuracies of different tasks are not comparable, so one definition of each must serve
+training, evaluation and reports.
 
 Source:
-    Warden 2018 (arXiv 1804.03209) for task 12; the lambda paper's published settings for 35, 20, 10 and 2; SPEC §4.
+    Warden 2018 (arXiv 1804.03209) for task 12; the lambda paper's published settings for 35, 20, 10
+    and 2; SPEC §4.
 """
 
 from __future__ import annotations
@@ -12,21 +14,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from watchword.data.manifest import SILENCE, UNKNOWN
 from watchword.errors import ConfigError, nearest
+from watchword.words import (
+    COMMANDS,
+    DIGITS,
+    NEVER_HEARD,
+    OTHERS_V1,
+    OTHERS_V2,
+    SILENCE,
+    UNKNOWN,
+)
 
-COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-CORE = tuple(word for word in COMMANDS if word not in ("on", "off"))
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-OTHERS_V1 = ("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow")
-OTHERS_V2 = ("backward", "follow", "forward", "learn", "visual")
+ON_OFF = ("on", "off")
+CORE = tuple(word for word in COMMANDS if word not in ON_OFF)
 SEVENTEEN = (
     *("backward", "bed", "bird", "cat", "down", "eight", "five", "forward", "four", "go"),
     *("happy", "left", "no", "right", "stop", "up", "yes"),
 )
-NEVER_HEARD = ("house", "nine", "sheila", "tree", "visual")
-"""Words that tasks with an open ``_unknown_`` never train on: they measure how a model meets a new word (SPEC §4)."""
-
 UnknownRule = Literal["none", "tenth", "all"]
 
 
@@ -37,8 +41,9 @@ class Task:
     Args:
         name: What reports call it.
         keywords: The words that are classes, in the order of the outputs.
-        unknown: ``none``: other words are left out; ``tenth``: other words are one class, drawn anew every epoch to
-            about a tenth of the clips; ``all``: every clip of another word counts, once an epoch.
+        unknown: ``none``: other words are left out; ``tenth``: other words are one class, drawn
+            anew every epoch to about a tenth of the clips; ``all``: every clip of another word
+            counts, once an epoch.
         has_silence: Whether silence is a class, about a tenth of the clips.
         never_heard: Words kept out of training and reported by themselves.
         left_out: Words that are neither classes nor unknown.
@@ -85,8 +90,8 @@ TASKS: dict[str, Task] = {
         Task("20", (*COMMANDS, *DIGITS), unknown="all"),
         Task("10", COMMANDS, unknown="all"),
         Task("2", ("left", "right"), unknown="all"),
-        Task("12", COMMANDS, "tenth", True, NEVER_HEARD),
-        Task("core-10", CORE, "tenth", True, NEVER_HEARD, left_out=("on", "off")),
+        Task("12", COMMANDS, "tenth", has_silence=True, never_heard=NEVER_HEARD),
+        Task("core-10", CORE, "tenth", has_silence=True, never_heard=NEVER_HEARD, left_out=ON_OFF),
         Task("17", SEVENTEEN),
     )
 }
@@ -121,8 +126,15 @@ def own_task(
         has_silence: Whether silence is a class.
 
     Raises:
-        ConfigError: If a keyword is given twice, or there are fewer than two classes.
+        ConfigError: If a keyword is given twice or has the name of a special class, or there are
+            fewer than two classes.
     """
+    special = sorted({UNKNOWN, SILENCE} & set(keywords))
+    if special:
+        raise ConfigError(
+            f"task {name!r} has the keyword {', '.join(special)}, a class that is no word: "
+            "leave it out, and set unknown: tenth or has_silence: true"
+        )
     twice = sorted({word for word in keywords if keywords.count(word) > 1})
     if twice:
         raise ConfigError(f"task {name!r} names {', '.join(twice)} twice: give each keyword once")

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
-
-UNKNOWN: Final = "_unknown_"
-SILENCE: Final = "_silence_"
+from typing import Literal
 
 Split = Literal["train", "valid", "test"]
 Layout = Literal["commands", "commands-test", "lists", "tree"]

@@ -1,17 +1,19 @@
 """The table of models: every network by its name.
 
-In comes a name, out goes a network that maps features ``(batch, mels, frames)`` to logits ``(batch, classes)``. A
-room because a name on a command line, in a settings file and in a report must mean the same network. Models know
-tensors only: no settings, no files, no labels.
+In comes a name, out goes a network that maps features ``(batch, mels, frames)`` to logits
+``(batch, classes)``. A room because a name on a command line, in a settings file and in a report
+must mean the same network. Models know tensors only: no settings, no files, no labels.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import torch
 from torch import nn
@@ -62,6 +64,10 @@ MODELS: dict[str, Entry] = {
 }
 
 
+RESERVED = ("mels", "classes", "width", "channels")
+"""What options may not set: ``create`` or the table itself does."""
+
+
 def entry(name: str) -> Entry:
     """Return a row of the table.
 
@@ -89,29 +95,64 @@ def create(
         options: The network's own keyword arguments.
 
     Raises:
-        ConfigError: If the name is unknown, an option is not the network's, or a number makes no network.
+        ConfigError: If the name is unknown, an option is not the network's, or a number makes no
+            network.
 
     Example:
         >>> sum(p.numel() for p in create("lambda_resnet18", classes=35).parameters())
         87423
     """
     row = entry(name)
-    known = [key for key in inspect.signature(row.make).parameters if key not in RESERVED]
-    for option in options:
-        if option not in known:
-            raise ConfigError(f"{name} has no option {option!r}: {nearest(option, known) or 'none'}")
-    if classes < 1 or width <= 0 or (mels is not None and mels < 1):
+    bands = row.mels if mels is None else mels
+    if classes < 1 or bands < 1 or not 0 < width < math.inf:
         raise ConfigError(
-            f"{name} with {classes} outputs, width {width} and {mels} bands cannot be built: "
-            "all three must be above 0"
+            f"{name} with {classes} outputs, {bands} bands and width {width:g} cannot be built: "
+            "all three must be above 0 and finite"
         )
+    _refuse_options(name, options, row.make)
     try:
-        return row.make(mels=mels or row.mels, classes=classes, width=width, **options)
-    except ValueError as error:
-        raise ConfigError(f"{name} cannot be built: {error}") from error
+        return row.make(mels=bands, classes=classes, width=width, **options)
+    except (RuntimeError, TypeError, ValueError) as error:
+        given = ", ".join(f"{option} = {value!r}" for option, value in options.items())
+        raise ConfigError(
+            f"{name} cannot be built with {given}: {error}; change model.options"
+        ) from error
 
 
-RESERVED = ("mels", "classes", "width", "channels")
+def _refuse_options(
+    name: str, options: Mapping[str, object], make: Callable[..., nn.Module]
+) -> None:
+    """Raise if an option is not the network's or not of the type its signature says."""
+    signature = inspect.signature(make, eval_str=True)
+    hints = {key: p.annotation for key, p in signature.parameters.items() if key not in RESERVED}
+    for option, value in options.items():
+        if option not in hints:
+            known = nearest(option, [*hints]) if hints else "it has none, so leave it out"
+            raise ConfigError(f"{name} has no option {option!r}: {known}")
+        needed = _what_is_needed(value, hints[option])
+        if needed:
+            raise ConfigError(
+                f"{name} with {option} = {value!r} cannot be built: it needs {needed}; "
+                "change model.options"
+            )
+
+
+def _what_is_needed(value: object, hint: Any) -> str:
+    """Return in words what an option must be, or nothing if its value is that.
+
+    Every whole number of a network counts something, so it must be 1 or more.
+    """
+    if get_origin(hint) is Literal:
+        return "" if value in get_args(hint) else f"one of {', '.join(get_args(hint))}"
+    if hint is bool:
+        return "" if isinstance(value, bool) else "true or false"
+    is_number = not isinstance(value, bool)
+    if hint == int | Sequence[int] and isinstance(value, list | tuple):
+        return next(filter(None, (_what_is_needed(item, int) for item in value)), "")
+    if hint in (int, int | Sequence[int]):
+        is_count = is_number and isinstance(value, int) and value >= 1
+        return "" if is_count else "a whole number of at least 1"
+    return "" if is_number and isinstance(value, hint | int) else "a number"
 
 
 @dataclass(frozen=True)
@@ -120,7 +161,8 @@ class Size:
 
     Args:
         parameters: Trained numbers; buffers are not counted.
-        macs: Multiplications of one forward pass over one clip, with lambda layers in their published form.
+        macs: Multiplications of one forward pass over one clip, with lambda layers in their
+            published form.
         frames: Length of the clip they were counted on.
     """
 
@@ -132,30 +174,29 @@ class Size:
 def measure_size(network: nn.Module, *, mels: int, frames: int) -> Size:
     """Count a network's parameters and multiply-accumulates.
 
-    One counter for all: it sees every matrix product and convolution that reaches the processor, functional ones
-    and those inside einsum included. Lambda layers are counted in the ``convolve`` form, as published, whatever
-    form they run in. Normalisation, activation and pooling are not multiplications by weights and do not count.
+    One counter for all: it sees every matrix product and convolution that reaches the processor,
+    functional ones and those inside einsum included. Lambda layers are counted in the ``convolve``
+    form, as published, whatever form they run in. Normalisation, activation and pooling are not
+    multiplications by weights and do not count.
 
     Args:
-        network: Any network of the table.
+        network: Any network of the table; it is left as it was.
         mels: Bands of the features.
         frames: Frames of the features.
 
     Raises:
         ConfigError: If the clip is too short for the network.
     """
-    was_training = network.training
-    forms = {part: part.form for part in network.modules() if isinstance(part, TemporalLambda)}
-    device = next(network.parameters()).device
-    try:
-        set_form(network.eval(), "convolve")
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(torch.zeros(1, mels, frames, device=device))
-    except RuntimeError as error:
-        raise ConfigError(f"{frames} frames are too short for this network: {error}") from error
-    finally:
-        network.train(was_training)
-        for part, form in forms.items():
-            part.form = form
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    twin = copy.deepcopy(network).eval()
+    set_form(twin, "convolve")
+    features = next(twin.parameters()).new_zeros(1, mels, frames)
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            twin(features)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{frames} frames of {mels} bands do not fit this network: {error}; give as many bands "
+            "as it was built for, and more frames"
+        ) from error
     return Size(parameters, counter.get_total_flops() // 2, frames)

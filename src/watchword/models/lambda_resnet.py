@@ -1,27 +1,33 @@
-"""LambdaResNet18: a one-dimensional residual network whose second convolutions are temporal lambda layers.
+"""LambdaResNet18: a residual network over time whose second convolutions are lambda layers.
 
-``features (batch, mels, frames) -> logits (batch, classes)``. The mel bands are the input channels, so every
-convolution runs over time only. Width 1 is the paper's "LambdaResNet18", width 2 its "LambdaResNet18-2".
+``features (batch, mels, frames) -> logits (batch, classes)``. The mel bands are the input channels,
+so every convolution runs over time only. Width 1 is the paper's "LambdaResNet18", width 2 its
+"LambdaResNet18-2".
 
 Source:
-    "Efficient keyword spotting by capturing long-range interactions with temporal lambda networks", 2021
-    (arXiv 2104.08086), figure 2 and the settings its authors published; parameter counts in SPEC §2.1.
+    "Efficient keyword spotting by capturing long-range interactions with temporal lambda networks",
+    2021 (arXiv 2104.08086), figure 2 and the settings its authors published; parameter counts in
+    SPEC §2.1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from watchword.errors import ConfigError
 from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
 
 STEM_CHANNELS = 16
+STEM_KERNEL = 3
 STAGE_CHANNELS = (24, 36, 48, 60)
 BLOCKS_PER_STAGE = 2
 
 
 class LambdaResNet18(nn.Module):
-    """The paper's network: stem, four stages of two lambda blocks, mean over time, one linear layer.
+    """The paper's network: stem, four stages of two lambda blocks, mean over time, linear layer.
 
     Args:
         mels: Bands of the features.
@@ -30,10 +36,13 @@ class LambdaResNet18(nn.Module):
         heads: Heads of each lambda layer.
         query_depth: Query depth of each lambda layer.
         intra_depth: Intra-depth u of each lambda layer.
-        scope: Frames each position lambda sees.
-        embedding_deviation: Standard deviation of the position embeddings at the start; 1.0 as published.
-        normalise_logits: Divide the outputs by their length, as published. The softmax of 12 such outputs never
-            exceeds 0.2, so no threshold on it means anything (SPEC §2.1, weak point 1).
+        scope: Frames each position lambda sees: one odd number, or one for each stage. At one second the last stage
+            has 7 frames, of which 13 taps can be reached (SPEC §2.1, weak point 4).
+        embedding_deviation: Standard deviation of the position embeddings at the start; 1.0 as
+            published.
+        normalise_logits: Divide the outputs by their length, as published. The softmax of 12 such
+            outputs never exceeds 0.21, so no threshold on it means anything (SPEC §2.1, weak
+            point 1).
         form: Which of the equal computations the lambda layers run.
 
     Example:
@@ -51,18 +60,19 @@ class LambdaResNet18(nn.Module):
         heads: int = 4,
         query_depth: int = 16,
         intra_depth: int = 1,
-        scope: int = 23,
+        scope: int | Sequence[int] = 23,
         embedding_deviation: float | None = None,
         normalise_logits: bool = False,
         form: Form = "skew",
     ) -> None:
         super().__init__()
         self.normalise_logits = normalise_logits
-        self.stem = nn.Sequential(
-            ConvNorm(mels, STEM_CHANNELS, 3, padding=0),
-            nn.ReLU(),
-            nn.MaxPool1d(3, stride=2, padding=1),
-        )
+        scopes = [scope] * len(STAGE_CHANNELS) if isinstance(scope, int) else scope
+        if len(scopes) != len(STAGE_CHANNELS):
+            raise ValueError(
+                f"{len(scopes)} scopes for {len(STAGE_CHANNELS)} stages: give one for each"
+            )
+        self.stem = Stem(mels)
         self.stages = nn.Sequential()
         channels = STEM_CHANNELS
         for stage, base in enumerate(STAGE_CHANNELS):
@@ -74,7 +84,7 @@ class LambdaResNet18(nn.Module):
                     heads=heads,
                     query_depth=query_depth,
                     intra_depth=intra_depth,
-                    scope=scope,
+                    scope=scopes[stage],
                     embedding_deviation=embedding_deviation,
                     form=form,
                 )
@@ -87,10 +97,47 @@ class LambdaResNet18(nn.Module):
 
         Args:
             features: Shape ``(batch, mels, frames)``.
+
+        Raises:
+            ConfigError: If there are fewer than three frames.
         """
         summary = self.stages(self.stem(features)).mean(dim=2)  # (batch, 60 k)
         logits: Tensor = self.classify(summary)
         return F.normalize(logits, dim=1) if self.normalise_logits else logits
+
+
+class Stem(nn.Sequential):
+    """A convolution of three frames and a max pool that halves the frames.
+
+    Args:
+        mels: Bands of the features.
+    """
+
+    def __init__(self, mels: int) -> None:
+        super().__init__(
+            ConvNorm(mels, STEM_CHANNELS, STEM_KERNEL, padding=0),
+            nn.ReLU(),
+            nn.MaxPool1d(3, stride=2, padding=1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return a sequence, shape ``(batch, 16, (frames - 1) // 2)``.
+
+        Args:
+            features: Shape ``(batch, mels, frames)``.
+
+        Raises:
+            ConfigError: If there are fewer than three frames.
+        """
+        frames = features.shape[2]
+        if frames < STEM_KERNEL:
+            raise ConfigError(
+                f"found features of {frames} frames, needed at least {STEM_KERNEL}: give a longer "
+                "clip, or a smaller features.hop_samples"
+            )
+        for part in self:
+            features = part(features)
+        return features
 
 
 class LambdaBlock(nn.Module):

@@ -1,23 +1,25 @@
 """The temporal lambda layer, and the small parts that several networks share.
 
-In comes a sequence ``(batch, channels, frames)``, out goes one of the same length. A room because the lambda layer
-is what this project exists for: its equal forms live side by side here, where a test can hold them against each
-other and a benchmark can choose between them.
+In comes a sequence ``(batch, channels, frames)``, out goes one of the same length. A room because
+the lambda layer is what this project exists for: its equal forms live side by side here, where a
+test can hold them against each other and a benchmark can choose between them.
 
 Source:
-    Bello, "LambdaNetworks: modeling long-range interactions without attention", ICLR 2021 (arXiv 2102.08602); its
-    temporal form in "Efficient keyword spotting by capturing long-range interactions with temporal lambda networks",
-    2021 (arXiv 2104.08086).
+    Bello, "LambdaNetworks: modeling long-range interactions without attention", ICLR 2021
+    (arXiv 2102.08602); its temporal form in "Efficient keyword spotting by capturing long-range
+    interactions with temporal lambda networks", 2021 (arXiv 2104.08086).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from watchword.errors import ConfigError, nearest
 
 Form = Literal["convolve", "window", "map", "skew"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -33,6 +35,9 @@ class ConvNorm(nn.Sequential):
         stride: Step between output frames.
         padding: Frames of zeros on either side; half the kernel where not given.
     """
+
+    conv: nn.Conv1d
+    norm: nn.Module
 
     def __init__(
         self,
@@ -51,20 +56,25 @@ class ConvNorm(nn.Sequential):
 
 
 class TemporalLambda(nn.Module):
-    """Summarise a clip, and each frame's surroundings, as linear maps that every frame applies to its query.
+    """Give each frame linear maps that sum up the clip and its surroundings, to apply to its query.
 
-    With heads h, query depth k, intra-depth u, value depth v = channels / h and scope r, for frame n::
+    With heads h, query depth k, intra-depth u, value depth v = channels / h and scope r, the
+    content lambda C is one for the whole clip, and the position lambda P of frame n is made with
+    embeddings E that all frames share. Values outside the clip are zero::
 
-        content lambda    C[k, v]    = Σ_u Σ_m softmax_m(K)[k, u, m] · V[v, u, m]      one for the whole clip
-        position lambda   P[n, k, v] = Σ_u Σ_j E[k, u, j] · V[v, u, n + j - r // 2]    E shared by all frames
-        output of head h  y[h, v, n] = Σ_k Q[h, k, n] · (C + P[n])[k, v]
+        C[k, v]    = Σ_u Σ_m softmax_m(K)[k, u, m] · V[v, u, m]
+        P[n, k, v] = Σ_u Σ_j E[k, u, j] · V[v, u, n + j - r // 2]
+        y[h, v, n] = Σ_k Q[h, k, n] · (C + P[n])[k, v]                  the output of head h
 
     Four ways of computing it give the same numbers; ``form`` chooses:
 
-    * ``convolve``: convolve V with E, then contract with Q. The published graph; multiplications are counted on it.
+    * ``convolve``: convolve V with E, then contract with Q. The published graph; multiplications
+      are counted on it.
     * ``window``: contract Q with E first, then sum over a sliding window of V.
-    * ``map``: add the key's softmax to E laid out as a frames × frames map, contract with Q, multiply by V.
-    * ``skew``: contract Q with E, shift each frame's row into place (Dai et al. 2019, appendix B), multiply by V.
+    * ``map``: add the keys' softmax to E laid out as a frames × frames map, contract with Q,
+      multiply by V.
+    * ``skew``: contract Q with E, shift each frame's row into place (Dai et al. 2019, appendix B),
+      multiply by V.
 
     Args:
         channels: Channels in and out; a multiple of ``heads``.
@@ -72,9 +82,13 @@ class TemporalLambda(nn.Module):
         query_depth: Query and key depth k.
         intra_depth: Intra-depth u.
         scope: Frames r that the position lambda sees, odd.
-        embedding_deviation: Standard deviation of E at the start; ``(k · r) ** -0.5`` where not given (SPEC §2.1,
-            weak point 2: with 1.0, as published, the position path starts 7 to 26 times larger than the content path).
+        embedding_deviation: Standard deviation of E at the start; ``(k · r) ** -0.5`` where not
+            given (SPEC §2.1, weak point 2: with 1.0, as published, the position path starts 7 to 26
+            times larger than the content path).
         form: Which of the equal computations to run.
+
+    Raises:
+        ConfigError: If the numbers make no layer, or there is no such form.
 
     Source:
         Bello 2021, §3.1 and figure 3; the paper's temporal form §2.2.
@@ -97,21 +111,30 @@ class TemporalLambda(nn.Module):
     ) -> None:
         super().__init__()
         if channels % heads or scope % 2 == 0:
-            raise ValueError(f"{channels} channels for {heads} heads, scope {scope}: need whole heads and an odd scope")
+            raise ConfigError(
+                f"found {channels} channels for {heads} heads and a scope of {scope} frames, "
+                "needed whole channels for each head and an odd scope: change heads or scope"
+            )
+        if embedding_deviation is None:
+            embedding_deviation = (query_depth * scope) ** -0.5
         self.heads, self.query_depth, self.intra_depth = heads, query_depth, intra_depth
-        self.value_depth, self.scope, self.form = channels // heads, scope, form
+        self.value_depth, self.scope, self.form = channels // heads, scope, known_form(form)
         queries, values = heads * query_depth, self.value_depth * intra_depth
         self.split = (queries + values, query_depth * intra_depth)
-        self.project = nn.Conv1d(channels, sum(self.split), 1, bias=False)  # queries, values, keys in one
+        self.project = nn.Conv1d(channels, sum(self.split), 1, bias=False)  # queries, values, keys
         self.norm: nn.Module = nn.BatchNorm1d(queries + values)  # keys are not normalised
         self.embedding = nn.Parameter(torch.empty(query_depth, intra_depth, scope))
-        nn.init.normal_(self.embedding, std=embedding_deviation or (query_depth * scope) ** -0.5)
+        nn.init.normal_(self.embedding, std=embedding_deviation)
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries ``(b, h, k, n)``, softmaxed keys ``(b, k, u, n)`` and values ``(b, v, u, n)``.
+        """Return what the maps are made of: queries, keys and values.
 
         Args:
             x: Sequence, shape ``(batch, channels, frames)``.
+
+        Returns:
+            Queries ``(b, h, k, n)``, the keys' softmax over time ``(b, k, u, n)`` and values
+            ``(b, v, u, n)``.
         """
         batch, frames = x.shape[0], x.shape[2]
         normed, keys = self.project(x).split(self.split, dim=1)
@@ -134,8 +157,8 @@ class TemporalLambda(nn.Module):
         if self.form == "map":
             y = self._map(queries, keys, values)
         else:
-            positional = {"convolve": self._convolve, "window": self._window, "skew": self._skew}[self.form]
-            y = self._content(queries, keys, values) + positional(queries, values)
+            forms = {"convolve": self._convolve, "window": self._window, "skew": self._skew}
+            y = self._content(queries, keys, values) + forms[self.form](queries, values)
         return y.reshape(x.shape)
 
     def _content(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -152,35 +175,32 @@ class TemporalLambda(nn.Module):
         return torch.einsum("bhkn,bvkn->bhvn", queries, position)
 
     def _weights(self, queries: Tensor) -> Tensor:
-        """Return Q · E: how much each tap of the scope counts for each frame, ``(b, h, n, u, r)``."""
+        """Return Q · E, the weight of each tap of the scope for each frame, ``(b, h, n, u, r)``."""
         weights = queries.transpose(2, 3) @ self.embedding.flatten(1)
-        return weights.unflatten(-1, (self.intra_depth, self.scope))
+        return weights.reshape(*weights.shape[:3], self.intra_depth, self.scope)
 
     def _window(self, queries: Tensor, values: Tensor) -> Tensor:
-        """Return the position path by a weighted sum over sliding windows of values, ``(b, h, v, n)``."""
+        """Return the position path by weighted sums over windows of values, ``(b, h, v, n)``."""
         windows = F.pad(values, (self.scope // 2, self.scope // 2)).unfold(-1, self.scope, 1)
         return torch.einsum("bhnur,bvunr->bhvn", self._weights(queries), windows)
 
     def _skew(self, queries: Tensor, values: Tensor) -> Tensor:
         """Return the position path by placing Q · E in a frames × frames map, ``(b, h, v, n)``."""
-        batch, frames = values.shape[0], values.shape[3]
-        weights = self._weights(queries).transpose(2, 3)  # (b, h, u, n, r)
-        wide = frames + self.scope - 1
-        # each row padded to one more than the map is wide, then read as rows of that width: row n moves right by n
-        skewed = F.pad(weights, (0, frames)).flatten(-2)[..., : frames * wide].unflatten(-1, (frames, wide))
-        maps = skewed[..., self.scope // 2 : self.scope // 2 + frames]  # (b, h, u, n, m)
-        maps = maps.transpose(2, 3).reshape(batch, self.heads * frames, self.intra_depth * frames)
+        frames = values.shape[3]
+        taps = self._weights(queries).flatten(0, 1)  # (b h, n, u, r)
+        maps: Tensor = Skew.apply(taps)  # type: ignore[no-untyped-call]  # torch gives it no types
+        maps = maps.view(len(values), self.heads * frames, self.intra_depth * frames)
         y = values.flatten(2) @ maps.transpose(1, 2)  # (b, v, h n)
-        return y.unflatten(-1, (self.heads, frames)).transpose(1, 2)
+        return y.reshape(*y.shape[:2], self.heads, frames).transpose(1, 2)
 
     def toeplitz(self, frames: int) -> Tensor:
-        """Return E laid out as a map: ``T[n, k, u, m] = E[k, u, m - n + r // 2]``, zero outside the scope.
+        """Return E laid out as a map, ``T[n, k, u, m] = E[k, u, m - n + r // 2]``.
 
         Args:
             frames: Length of the sequence.
 
         Returns:
-            The map, shape ``(frames, query depth, intra-depth, frames)``.
+            The map, zero outside the scope, shape ``(frames, query_depth, intra_depth, frames)``.
         """
         frame = torch.arange(frames, device=self.embedding.device)
         tap = frame.unsqueeze(0) - frame.unsqueeze(1) + self.scope // 2  # (n, m)
@@ -189,19 +209,24 @@ class TemporalLambda(nn.Module):
         return placed.permute(2, 0, 1, 3)
 
     def maps(self, x: Tensor) -> Tensor:
-        """Return what each frame takes from each other frame, ``(batch, heads, frames, intra-depth, frames)``.
+        """Return what each frame takes from each other frame.
 
         Args:
             x: Sequence, shape ``(batch, channels, frames)``.
+
+        Returns:
+            Weights of the values, shape ``(batch, heads, frames, intra_depth, frames)``: the output
+            at a frame (third axis) is their product with the values, summed over the last two axes.
         """
         queries, keys, _ = self.parts(x)
         return self._attend(queries, keys)
 
     def _attend(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return Qᵀ · (T + softmax(K)), ``(b, h, n, u, m)``."""
-        total = self.toeplitz(queries.shape[-1]) + keys.unsqueeze(1)  # (b, n, k, u, m)
+        frames = queries.shape[3]
+        total = self.toeplitz(frames) + keys.unsqueeze(1)  # (b, n, k, u, m)
         rows = queries.permute(0, 3, 1, 2) @ total.flatten(3)  # (b, n, h, u m)
-        return rows.transpose(1, 2).unflatten(-1, (self.intra_depth, -1))
+        return rows.transpose(1, 2).reshape(len(rows), self.heads, frames, self.intra_depth, frames)
 
     def _map(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return content and position paths together by one map, ``(b, h, v, n)``."""
@@ -210,22 +235,87 @@ class TemporalLambda(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Fold the normalisation of queries and values into the projection, in place; for inference only.
+        """Fold the normalisation of queries and values into the projection, in place; in eval mode.
 
-        Values are padded after the bias, as the unfolded layer pads what its normalisation returns. Keys get a bias
-        of zero: the softmax over time cancels any other.
+        Values are padded after the bias, as the unfolded layer pads what its normalisation returns.
+        Keys get a bias of zero: the softmax over time cancels any other.
         """
+        assert not self.training, "statistics of a batch cannot be folded"
         norm = self.norm
         if not isinstance(norm, nn.BatchNorm1d):
             return
         assert norm.running_var is not None
         assert norm.running_mean is not None
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        bias = F.pad(norm.bias - norm.running_mean * gain, (0, self.split[1]))
         folded = nn.Conv1d(self.project.in_channels, self.project.out_channels, 1).to(gain)
-        folded.weight.copy_(self.project.weight)
+        folded.load_state_dict({"weight": self.project.weight, "bias": bias})
         folded.weight[: len(gain)] *= gain[:, None, None]
-        folded.bias.copy_(F.pad(norm.bias - norm.running_mean * gain, (0, self.split[1])))
-        self.project, self.norm = folded, nn.Identity()
+        self.project, self.norm = folded.eval(), nn.Identity().eval()
+
+
+class Skew(torch.autograd.Function):
+    """Shift row n of a table of taps by n, so that taps of a scope become places in a clip.
+
+    ``maps[b, n, u, m] = taps[b, n, u, m - n + r // 2]``, zero outside the scope. Reads and writes
+    through strided views, so that each direction costs one padding and one copy.
+
+    Source:
+        Dai et al. 2019, "Transformer-XL" (arXiv 1901.02860), appendix B, which shifts by reshaping.
+    """
+
+    @staticmethod
+    def forward(context: Any, taps: Tensor) -> Tensor:
+        """Return maps ``(batch, frames, intra_depth, frames)``.
+
+        Args:
+            context: Keeps the scope for the way back.
+            taps: Shape ``(batch, frames, intra_depth, scope)``.
+        """
+        batch, frames, depth, scope = taps.shape
+        context.scope = scope
+        side = max(0, frames - 1 - scope // 2)
+        padded = F.pad(taps.contiguous(), (side, side))  # padding keeps the order of the axes
+        width = padded.shape[-1]
+        return padded.as_strided(
+            (batch, frames, depth, frames),
+            (frames * depth * width, depth * width - 1, width, 1),
+            side + scope // 2,
+        ).contiguous()
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient of the taps.
+
+        Args:
+            context: As kept by ``forward``.
+            gradient: Shape ``(batch, frames, intra_depth, frames)``.
+        """
+        batch, frames, depth, _ = gradient.shape
+        scope = context.scope
+        padded = F.pad(gradient.contiguous(), (scope // 2, scope // 2))
+        width = padded.shape[-1]
+        return padded.as_strided(
+            (batch, frames, depth, scope),
+            (frames * depth * width, depth * width + 1, width, 1),
+            0,
+        ).contiguous()
+
+
+def known_form(form: Form) -> Form:
+    """Return a form, if there is such a one.
+
+    Args:
+        form: One of ``FORMS``.
+
+    Raises:
+        ConfigError: If it is not; the message names those that exist.
+    """
+    if form not in FORMS:
+        raise ConfigError(
+            f"no form of the lambda layer is called {form!r}: {nearest(form, [*FORMS])}"
+        )
+    return form
 
 
 def set_form(network: nn.Module, form: Form) -> None:
@@ -234,7 +324,11 @@ def set_form(network: nn.Module, form: Form) -> None:
     Args:
         network: Any network.
         form: One of ``FORMS``.
+
+    Raises:
+        ConfigError: If there is no such form.
     """
+    form = known_form(form)
     for layer in network.modules():
         if isinstance(layer, TemporalLambda):
             layer.form = form
@@ -242,20 +336,23 @@ def set_form(network: nn.Module, form: Form) -> None:
 
 @torch.no_grad()
 def fold_norms(network: nn.Module) -> nn.Module:
-    """Return the network with every foldable batch normalisation folded into the convolution before it, in place.
+    """Fold the batch normalisation of every lambda layer and ``ConvNorm`` of a network, in place.
+
+    Each goes into the convolution before it; what follows a pool or a sum stays.
 
     Args:
         network: A network in eval mode.
 
     Returns:
-        The same network.
+        The same network, which computes the same.
     """
+    assert not network.training, "statistics of a batch cannot be folded"
     for part in network.modules():
         if isinstance(part, TemporalLambda):
             part.fold()
         elif isinstance(part, ConvNorm) and isinstance(part.norm, nn.BatchNorm1d):
             part.conv = nn.utils.fuse_conv_bn_eval(part.conv, part.norm)
-            part.norm = nn.Identity()
+            part.norm = nn.Identity().eval()
     return network
 
 

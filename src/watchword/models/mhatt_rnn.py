@@ -3,8 +3,9 @@
 ``features (batch, mels, frames) -> logits (batch, classes)``.
 
 Source:
-    Rybakov et al., "Streaming keyword spotting on mobile devices", Interspeech 2020 (arXiv 2005.06720), §3.6 and
-    table 2: 743K parameters, with 20 cepstral coefficients as features.
+    Rybakov et al., "Streaming keyword spotting on mobile devices", Interspeech 2020
+    (arXiv 2005.06720), §3.6 and table 2: 743K parameters, with 20 cepstral coefficients as
+    features.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ DENSE = (64, 32)
 
 
 class MhattRnn(nn.Module):
-    """Two convolutions over time, two bidirectional GRU layers, multi-head attention and three dense layers.
+    """Two convolutions over time, two recurrent layers, attention and three dense layers.
+
+    The recurrent layers are bidirectional GRUs; the attention's heads ask from the middle frame.
 
     Args:
         mels: Bands of the features.

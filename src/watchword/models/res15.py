@@ -3,8 +3,8 @@
 ``features (batch, mels, frames) -> logits (batch, classes)``; the channel axis is added inside.
 
 Source:
-    Tang & Lin, "Deep residual learning for small-footprint keyword spotting", ICASSP 2018 (arXiv 1710.10361),
-    table 1 and figure 2; counts in SPEC §2.3.
+    Tang & Lin, "Deep residual learning for small-footprint keyword spotting", ICASSP 2018
+    (arXiv 1710.10361), table 1 and figure 2; counts in SPEC §2.3.
 """
 
 from __future__ import annotations

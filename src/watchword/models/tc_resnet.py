@@ -1,20 +1,24 @@
 """TC-ResNet: residual networks of wide convolutions over time.
 
-``features (batch, mels, frames) -> logits (batch, classes)``. Three networks: TC-ResNet8 and TC-ResNet14 as
-published, and the TC-ResNet14 that the lambda paper's experiments compare with, which borrows that paper's stem.
+``features (batch, mels, frames) -> logits (batch, classes)``. Three networks: TC-ResNet8 and
+TC-ResNet14 as published, and the TC-ResNet14 that the lambda paper's experiments compare with,
+which borrows that paper's stem.
 
 Source:
-    Choi et al., "Temporal convolution for real-time keyword spotting on mobile devices", Interspeech 2019
-    (arXiv 1904.03814), figure 2 and table 1; the other variant from the settings published with arXiv 2104.08086.
+    Choi et al., "Temporal convolution for real-time keyword spotting on mobile devices",
+    Interspeech 2019 (arXiv 1904.03814), figure 2 and table 1; the other variant from the settings
+    published with arXiv 2104.08086.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from watchword.models.lambda_resnet import STEM_CHANNELS, Stem
 from watchword.models.layers import ConvNorm, scaled
-from watchword.models.lambda_resnet import STEM_CHANNELS
 
 KERNEL = 9
 CHANNELS_8 = (16, 24, 32, 48)
@@ -28,7 +32,7 @@ class TcResNet(nn.Module):
     Args:
         mels: Bands of the features.
         classes: Number of outputs.
-        channels: Channels of the stem and of each block; a block strides by 2 where it changes them.
+        channels: Channels of the stem and of each block; a block strides by 2 where they change.
         width: Width multiplier.
         dropout: Share of the summary dropped in training.
 
@@ -49,10 +53,12 @@ class TcResNet(nn.Module):
     ) -> None:
         super().__init__()
         wide = [scaled(count, width) for count in channels]
-        self.stem = nn.Conv1d(mels, wide[0], 3, padding=1, bias=False)
-        self.stem_norm = nn.BatchNorm1d(wide[0])
+        self.stem = ConvNorm(mels, wide[0], 3)
         self.blocks = nn.Sequential(
-            *(TcBlock(before, after) for before, after in zip(wide, wide[1:], strict=False))
+            *(
+                TcBlock(*sides, stride=1 if before == after else 2)
+                for sides, (before, after) in zip(pairwise(wide), pairwise(channels), strict=True)
+            )
         )
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(wide[-1], classes)
@@ -63,29 +69,27 @@ class TcResNet(nn.Module):
         Args:
             features: Shape ``(batch, mels, frames)``.
         """
-        stem = self.stem_norm(self.stem(features)).relu()
-        summary = self.blocks(stem).mean(dim=2)
+        summary = self.blocks(self.stem(features).relu()).mean(dim=2)
         logits: Tensor = self.classify(self.dropout(summary))
         return logits
 
 
 class TcBlock(nn.Module):
-    """Two convolutions of nine frames and a shortcut; stride 2 where the width changes.
+    """Two convolutions of nine frames and a shortcut.
 
     Args:
         channels_in: Channels of the input.
         channels_out: Channels of the output.
+        stride: Step between output frames; 1 means that the shortcut is the identity.
     """
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, stride: int) -> None:
         super().__init__()
-        is_changed = channels_in != channels_out
-        stride = 2 if is_changed else 1
         self.first = ConvNorm(channels_in, channels_out, KERNEL, stride=stride)
         self.second = ConvNorm(channels_out, channels_out, KERNEL)
         self.shortcut = (
             nn.Sequential(ConvNorm(channels_in, channels_out, 1, stride=stride), nn.ReLU())
-            if is_changed
+            if stride > 1
             else nn.Identity()
         )
 
@@ -102,8 +106,8 @@ class TcBlock(nn.Module):
 class TcResNetPaper(nn.Module):
     """The TC-ResNet14 of the lambda paper's experiments.
 
-    Its stem and max pool are those of LambdaResNet18; three stages of two blocks follow, the first block of each
-    with stride 2 and an average pool of nine frames.
+    Its stem and max pool are those of LambdaResNet18; three stages of two blocks follow, the first
+    block of each with stride 2 and an average pool of nine frames.
 
     Args:
         mels: Bands of the features.
@@ -122,11 +126,7 @@ class TcResNetPaper(nn.Module):
     ) -> None:
         super().__init__()
         self.normalise_logits = normalise_logits
-        self.stem = nn.Sequential(
-            ConvNorm(mels, STEM_CHANNELS, 3, padding=0),
-            nn.ReLU(),
-            nn.MaxPool1d(3, stride=2, padding=1),
-        )
+        self.stem = Stem(mels)
         self.stages = nn.Sequential()
         channels = STEM_CHANNELS
         for base in STAGE_CHANNELS:
