@@ -2,10 +2,11 @@
 
     python benchmarks/training_speed.py --threads 2
 
-*Whole path*: read from the prepared corpus, make silence, augment, features, mask, forward, backward, optimiser step,
-average of weights, with the default settings. *Bare step*: forward, backward, optimiser step of the published form
-(lambda layers by einsum and conv2d, three separate projections) on features that are ready in memory. The two take turns, so that
-a noisy machine slows both; the ratio of their medians is what counts. Prints one JSON object.
+*Whole path*: read from the prepared corpus, make silence, augment, features, mask, forward,
+backward, optimiser step, average of weights, with the default settings. *Bare step*: forward,
+backward, optimiser step of the published form (lambda layers by einsum and conv2d, three separate
+projections) on features that are ready in memory. The two take turns, so that a noisy machine slows
+both; the ratio of their medians is what counts. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ CONFIG = Path(__file__).parent.parent / "configs" / "google_commands" / "lambda_
 
 
 class PublishedLambda(nn.Module):
-    """The lambda layer as usually published: three projections, einsum, and a conv2d over the values.
+    """The lambda layer as usually published: three projections, einsum and a conv2d.
 
     Args:
         channels: Channels in and out.

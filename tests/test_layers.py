@@ -28,7 +28,7 @@ from watchword.models.layers import (
 EXACT = {"atol": 1e-12, "rtol": 0.0}
 
 # (frames, scope): scope longer than twice the clip, longer, shorter, one frame, one tap
-LENGTHS = [(4, 23), (6, 11), (8, 3), (1, 3), (4, 1)]
+LENGTHS = [(4, 23), (6, 11), (12, 5), (1, 3), (4, 1)]
 
 
 def made(channels: int = 4, **options: Any) -> TemporalLambda:

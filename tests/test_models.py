@@ -75,9 +75,9 @@ def test_networks_of_the_paper_have_its_parameters(
         ("lambda_resnet18", 2, 35, 101, 267.1, 5.620),
         ("tc_resnet14_paper", 1, 35, 101, 147.3, 1.800),
         ("res15", 1, 35, 101, 238.9, 958.8),
-        ("tc_resnet14", 1, 12, 98, 135.9, 3.03),
-        ("tc_resnet14", 1.5, 12, 98, 303.0, 6.68),  # the paper prints 305K, 6.7M
-        ("tc_resnet8", 1, 12, 98, 65.2, 1.52),  # the paper prints 66K, 1.5M
+        ("tc_resnet14", 1, 12, 98, 135.9, 3.0305),  # the paper prints 137K, 3.03M
+        ("tc_resnet14", 1.5, 12, 98, 303.0, 6.677),  # the paper prints 305K, 6.7M
+        ("tc_resnet8", 1, 12, 98, 65.2, 1.5226),  # the paper prints 66K, 1.5M
         ("mhatt_rnn", 1, 12, 98, 743.0, 40.77),  # 743K with 20 coefficients
     ],
 )
@@ -87,7 +87,7 @@ def test_sizes_are_those_that_were_counted(
     network = create(name, classes=outputs, width=width)
     size = measure_size(network, mels=models.entry(name).mels, frames=frames)
     assert size.parameters == pytest.approx(1e3 * thousands, abs=50)
-    assert size.macs == pytest.approx(1e6 * millions, rel=5e-4 if millions != 3.03 else 2e-3)
+    assert size.macs == pytest.approx(1e6 * millions, rel=5e-4)
     assert size.frames == frames
 
 
@@ -255,15 +255,17 @@ def test_what_does_not_fit_a_network_is_not_counted(name: str) -> None:
 
 
 def test_other_bands_than_the_network_was_built_for_are_not_counted() -> None:
-    with pytest.raises(ConfigError, match="98 frames of 20 bands do not fit this network: .*bands"):
+    with pytest.raises(
+        ConfigError, match=r"98 frames of 20 bands do not fit this network: .*bands"
+    ):
         measure_size(create("tc_resnet8", classes=3), mels=20, frames=98)
 
 
 # ----------------------------------------------------------------------------------------- laws
 
 
-@given(st.sampled_from(sorted(MODELS)), st.floats(0.005, 1.6), st.integers(3, 40))
-@settings(deadline=None, max_examples=25)
+@given(st.sampled_from(sorted(MODELS)), st.floats(0.005, 3.0), st.integers(3, 40))
+@settings(deadline=None, max_examples=60)
 def test_any_width_builds(name: str, width: float, frames: int) -> None:
     network = create(name, classes=4, width=width, mels=7).eval()
     with torch.no_grad():
@@ -311,13 +313,13 @@ def test_every_parameter_learns(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lambda_resnet18", "tc_resnet14_paper"])
-@pytest.mark.parametrize(("classes", "limit"), [(11, 0.222), (21, 0.125), (35, 0.0751)])
+@pytest.mark.parametrize(("classes", "limit"), [(11, 0.222), (21, 0.1223), (35, 0.075)])
 def test_logits_of_length_one_can_never_be_sure(name: str, classes: int, limit: float) -> None:
     # best case: one output a, the others -b, a² + (c - 1) b² = 1, so that a + b = √(c / (c - 1))
     best = math.exp(math.sqrt(classes / (classes - 1)))
     assert best / (best + classes - 1) == pytest.approx(limit, rel=5e-3)
     network = trained(name, classes=classes, normalise_logits=True)
-    logits = network(100 * features(name, 98))
+    logits = network(features(name, 98))
     torch.testing.assert_close(logits.norm(dim=1), torch.ones(3, dtype=torch.float64), **EXACT)
     assert logits.softmax(1).max() < limit * 1.005
 
@@ -354,12 +356,12 @@ def test_res15_is_wired_as_its_authors_wired_it() -> None:
     torch.testing.assert_close(network(features("res15", 30)), expected, **EXACT)
 
 
-@pytest.mark.parametrize(("name", "strides"), [("tc_resnet8", 3), ("tc_resnet14", 3)])
+@pytest.mark.parametrize("name", ["tc_resnet8", "tc_resnet14"])
 @pytest.mark.parametrize("width", [0.02, 1.0])
-def test_narrow_networks_stride_as_wide_ones(name: str, strides: int, width: float) -> None:
+def test_narrow_networks_stride_as_wide_ones(name: str, width: float) -> None:
     network = create(name, classes=3, width=width)
     found = [part.stride[0] for part in network.modules() if isinstance(part, nn.Conv1d)]
-    assert sum(stride == 2 for stride in found) == 2 * strides  # in the block and its shortcut
+    assert sum(stride == 2 for stride in found) == 2 * 3  # three blocks and their shortcuts
 
 
 def test_dropout_is_for_training_alone() -> None:

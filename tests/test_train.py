@@ -19,7 +19,8 @@ from watchword.config import Settings, TrainSettings, dump_settings, parse_setti
 from watchword.data.clips import ClipStore, prepare
 from watchword.data.sampling import Source
 from watchword.errors import CheckpointError, DataError
-from watchword.train import LOG_FILE, STATE_FILE, Average, Run, Watcher, learning_rate, read_log
+from watchword.schedule import Average, learning_rate
+from watchword.train import LOG_FILE, STATE_FILE, Run, Watcher, read_log
 
 WORDS = ("left", "right", "up", "bed")
 TINY = """
@@ -31,7 +32,8 @@ augment:
   mask: {time_masks: 1, frames: 5, frequency_masks: 1, bands: 3}
 model: {options: {scope: 5, query_depth: 4}}
 train:
-  {epochs: 3, batch_size: 16, optimizer: adamw, learning_rate: 1e-2, warmup_epochs: 0.5, ema_decay: 0.8, settle_batches: 2}
+  {epochs: 3, batch_size: 16, optimizer: adamw, learning_rate: 1e-2, warmup_epochs: 0.5, ema_decay:
+  0.8, settle_batches: 2}
 """
 
 
@@ -113,7 +115,8 @@ def test_a_run_broken_off_at_any_batch_ends_with_the_same_bits(
     start(tones, whole).fit(Watcher())
     with pytest.raises(KeyboardInterrupt):
         start(tones, broken, "train.save_minutes=1e-9").fit(StopAfter(batches))
-    # how often the state is saved is a setting of the run, so the later process must be told the same
+    # how often the state is saved is a setting of the run, so the later process must be told the
+    # same
     start(tones, broken, "train.save_minutes=1e-9").fit(Watcher())
     expected, found = weights(whole), weights(broken)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -161,7 +164,7 @@ def test_a_diverged_run_says_so_and_keeps_its_last_checkpoint(
     assert not (tmp_path / "best.safetensors").exists()
 
 
-# ------------------------------------------------------------------------------- the paper's silent faults (SPEC §2.1)
+# ------------------------------------------------------------ the paper's silent faults (SPEC §2.1)
 
 
 def test_validation_does_not_touch_the_network(tones: ClipStore, tmp_path: Path) -> None:
@@ -206,13 +209,12 @@ def test_default_posteriors_can_reach_one_and_published_ones_cannot() -> None:
             network.classify.weight.mul_(1e4)
             top[name] = float(network(x).softmax(1).max())
     assert top["lambda_resnet18"] > 0.99
-    # a unit vector of 12 classes has at best one output 1 and the rest -(1/11)**0.5 … the bound of SPEC §2.1
+    # a unit vector of 12 classes has at best one output 1 and the rest -(1/11)**0.5 … the bound of
+    # SPEC §2.1
     assert top["lambda_resnet18_paper"] < 0.22
 
 
-def test_default_position_path_starts_no_larger_than_the_content_path_and_the_published_one_does() -> (
-    None
-):
+def test_default_position_path_starts_small_and_the_published_one_does_not() -> None:
     ratios = {}
     for name in ("lambda_resnet18", "lambda_resnet18_paper"):
         torch.manual_seed(0)
@@ -233,7 +235,7 @@ def test_default_taps_can_all_be_reached_at_one_second() -> None:
         assert (block.attend.embedding.grad != 0).any(dim=0).all()
 
 
-# -------------------------------------------------------------------------------------------------- rates and averages
+# ------------------------------------------------------------------------------- rates and averages
 
 
 def test_cosine_per_epoch_is_a_staircase() -> None:
@@ -262,7 +264,7 @@ def test_weight_decay_spares_norms_and_biases() -> None:
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 
 
-# ----------------------------------------------------------------------------------------- real processes, real signals
+# --------------------------------------------------------------------- real processes, real signals
 
 
 def command(place: Path, data: Path, *words: str) -> list[str]:
@@ -307,8 +309,9 @@ def test_two_processes_hear_every_clip_once_and_match_one_with_the_doubled_batch
         assert done.returncode == 0, done.stderr
     logs = [read_log(run_folder(tmp_path, name)) for name in ("two", "one")]
     assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]]
-    # float64 networks on float32 features: what is left is float32 rounding of the losses, 6e-8, that a few dozen steps
-    # of a young network blow up (in float32 throughout, the same steps blow it up to 1e-2)
+    # float64 networks on float32 features: what is left is float32 rounding of the losses, 6e-8,
+    # that a few dozen steps of a young network blow up (in float32 throughout, the same steps blow
+    # it up to 1e-2)
     for mine, other in zip(*logs, strict=True):
         assert mine["loss"] == pytest.approx(other["loss"], rel=1e-4)
     a, b = (weights(run_folder(tmp_path, name)) for name in ("two", "one"))

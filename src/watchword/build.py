@@ -39,6 +39,7 @@ from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ
 MEGABYTE = 1_000_000
 PRECISIONS: dict[str, Any] = {"64": "64-true", "32": "32-true", "bf16": "bf16-mixed"}
 
+Ear = features.LogMel | features.Mfcc
 Told = Callable[[str, int, int | None], None]
 
 
@@ -54,7 +55,7 @@ class Classifier(nn.Module):
         network: Features to logits ``(batch, classes)``.
     """
 
-    def __init__(self, ear: nn.Module, network: nn.Module) -> None:
+    def __init__(self, ear: Ear, network: nn.Module) -> None:
         super().__init__()
         self.ear, self.network = ear, network
 
@@ -188,7 +189,7 @@ def reader(settings: Settings, corpora: Sequence[Source], split: Split) -> Reade
 # ------------------------------------------------------------------------------------------ model
 
 
-def ear(settings: FeatureSettings) -> features.LogMel | features.Mfcc:
+def ear(settings: FeatureSettings) -> Ear:
     """Return the front end.
 
     Args:
@@ -200,7 +201,7 @@ def ear(settings: FeatureSettings) -> features.LogMel | features.Mfcc:
     return features.LogMel(**common)
 
 
-def normalise(front_end: features.LogMel | features.Mfcc, waveforms: Iterable[Tensor]) -> None:
+def normalise(front_end: Ear, waveforms: Iterable[Tensor]) -> None:
     """Give a front end the mean and deviation of each band over some audio.
 
     Args:

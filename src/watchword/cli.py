@@ -273,7 +273,7 @@ def _plot(kind: str, runs: list[Path], output: Path) -> None:
         console.answer(str(jobs.plot(kind, runs, output)))
 
 
-# ------------------------------------------------------------------------ the two published commands
+# ----------------------------------------------------------------------- the two published commands
 
 
 def train_door(arguments: Sequence[str] | None = None) -> None:
@@ -386,7 +386,8 @@ def run(program: typer.Typer, name: str, arguments: Sequence[str] | None = None)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        _stop(name, f"{error}: check that path, its permissions and the room on its disk", 2)
+        found = f"{error.filename or 'the disk'}: {error.strerror or error}"
+        _stop(name, f"{found}; check the path, who may use it, and the room on its disk", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -400,8 +400,7 @@ def parse_settings(
     changed = []
     for override in overrides:
         key, value, note = _read_override(override)
-        _set(tree, key, value, override)
-        changed.append(key)
+        changed.append(_set(tree, key, value, override))
         notes += note
     return _validate(Settings, tree, where, changed), notes
 
@@ -529,15 +528,20 @@ def _read_override(override: str) -> tuple[str, Any, list[str]]:
     return ALIASES[key], value, [f"{key}={text} is read as {ALIASES[key]}={text}"]
 
 
-def _set(tree: Any, key: str, value: Any, override: str) -> None:
-    """Set one value in the tree, in place; what the file leaves out starts from the defaults."""
+def _set(tree: Any, key: str, value: Any, override: str) -> str:
+    """Set one value in the tree, in place; what the file leaves out starts from the defaults.
+
+    Returns:
+        The key below which nothing is the file's.
+    """
     *folders, last = key.split(".")
-    place = tree
+    place, changed = tree, key
     default: Any = Settings().model_dump(mode="json")
-    for folder in folders:
+    for depth, folder in enumerate(folders, start=1):
         default = default.get(folder) if isinstance(default, dict) else None
         if isinstance(place, dict) and place.get(folder) is None:
             place[folder] = {} if default is None or isinstance(default, dict) else default
+            changed = min(changed, ".".join(folders[:depth]), key=len)
         place = place[folder] if isinstance(place, dict) else place[_index(place, folder, override)]
         if not isinstance(place, (dict, list)):
             raise ConfigError(
@@ -545,6 +549,7 @@ def _set(tree: Any, key: str, value: Any, override: str) -> None:
                 "train.epochs=2"
             )
     place[last if isinstance(place, dict) else _index(place, last, override)] = value
+    return changed
 
 
 def _index(items: list[Any], index: str, override: str) -> int:

@@ -1,9 +1,10 @@
 """The training loop, one that can be read from top to bottom.
 
-In come settings, prepared corpora and a run folder, out come checkpoints, ``metrics.jsonl`` and TensorBoard curves. A
-room because everything that makes a run reproducible meets here: the order of clips, the augmentation and the dropout
-of a step are functions of seed, epoch and step alone, so a run that was killed and started again ends with the same
-bits on the CPU, and several processes hear what one would have heard.
+In come settings, prepared corpora and a run folder, out come checkpoints and ``metrics.jsonl``. A
+room because everything that makes a run reproducible meets here: the order of clips, the
+augmentation and the dropout of a step are functions of seed, epoch and step alone, so a run that
+was killed and started again ends with the same bits on the CPU, and several processes hear what one
+would have heard.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from torch.nn import functional as F
 
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
-from watchword.config import Settings, TrainSettings
+from watchword.config import Settings
 from watchword.data.sampling import Clips, Source, evaluation
 from watchword.errors import CheckpointError, DataError
 from watchword.files import write_whole
+from watchword.schedule import Average, learning_rate
 
 INT16_SCALE = 32_768.0
 NORMALISATION_CLIPS = 2_048
@@ -78,65 +80,6 @@ class Progress:
         self.batch, self.loss, self.correct, self.clips, self.seconds = 0, 0.0, 0, 0, 0.0
 
 
-def learning_rate(settings: TrainSettings, epoch: float) -> float:
-    """Return the learning rate at a point of the run.
-
-    A linear rise over the warm-up, then half a cosine down to the final rate.
-
-    Args:
-        settings: Section ``train``.
-        epoch: Epochs done, fractional within an epoch.
-
-    Source:
-        Loshchilov & Hutter 2017 (arXiv 1608.03983), eq. 5, without restarts; Kim et al. 2021 for the warm-up.
-
-    Example:
-        >>> settings = TrainSettings(epochs=10, warmup_epochs=2, learning_rate=0.1)
-        >>> [round(learning_rate(settings, epoch), 3) for epoch in (0, 1, 2, 6, 10)]
-        [0.0, 0.05, 0.1, 0.05, 0.0]
-    """
-    if settings.is_cosine_per_epoch:
-        epoch = math.floor(epoch)
-    if epoch < settings.warmup_epochs:
-        return settings.learning_rate * epoch / settings.warmup_epochs
-    span = max(settings.epochs - settings.warmup_epochs, 1e-9)
-    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - settings.warmup_epochs) / span)))
-    lowest = settings.final_learning_rate
-    return lowest + (settings.learning_rate - lowest) * fall
-
-
-class Average:
-    """An exponential moving average of a network's weights and running statistics.
-
-    Args:
-        network: The network to follow.
-        decay: What a step keeps of the average, in [0, 1); 0 makes it a copy. Early in training less is kept, so
-            that the average is not held back by the random start.
-
-    Source:
-        Polyak & Juditsky 1992; the early schedule as in Tensorflow's ``ExponentialMovingAverage``.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay, self.steps = decay, 0
-        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-    @torch.no_grad()
-    def follow(self, network: nn.Module) -> None:
-        """Move a step towards the network's present state.
-
-        Args:
-            network: The network.
-        """
-        self.steps += 1
-        keep = min(self.decay, self.steps / (10 + self.steps))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - keep)
-            else:
-                self.state[name].copy_(value)
-
-
 class Run:
     """One training run: settings, data, network and how far it has come.
 
@@ -181,7 +124,7 @@ class Run:
         """Name of the data, as stored in checkpoints: one fingerprint for each corpus."""
         return "+".join(source.store.fingerprint[:16] for source in self.sources)
 
-    # ------------------------------------------------------------------------------------------ the line of a run
+    # ---------------------------------------------------------------------------- the line of a run
 
     def fit(self, watcher: Watcher) -> None:
         """Train to the end, from where the folder's last state left off.
@@ -234,7 +177,8 @@ class Run:
             label_smoothing=self.settings.train.label_smoothing,
             reduction="sum",
         )
-        # gradients are averaged over processes; this makes them those of the mean over the whole batch
+        # gradients are averaged over processes; this makes them those of the mean over the whole
+        # batch
         self.fabric.backward(losses * (self.fabric.world_size / len(clips)))
         if self.settings.train.gradient_clip is not None:
             self.fabric.clip_gradients(
@@ -269,8 +213,8 @@ class Run:
         }
         if not math.isfinite(record["loss"]):
             raise DataError(
-                f"the loss of epoch {record['epoch']} is {record['loss']}: lower train.learning_rate, or set "
-                "train.gradient_clip; the last checkpoint is unharmed"
+                f"the loss of epoch {record['epoch']} is {record['loss']}: lower "
+                "train.learning_rate, or set train.gradient_clip; the last checkpoint is unharmed"
             )
         progress.history.append(record)
         progress.epoch += 1
@@ -283,7 +227,7 @@ class Run:
         self.keep_state()
         return record
 
-    # ------------------------------------------------------------------------------------------------ what it hears
+    # -------------------------------------------------------------------------------- what it hears
 
     def to_waveforms(self, audio: np.ndarray) -> Tensor:
         """Return int16 audio as waveforms on the device, float32 ``(clips, samples)`` in [-1, 1).
@@ -294,7 +238,7 @@ class Run:
         return torch.from_numpy(audio).to(self.fabric.device).float() / INT16_SCALE
 
     def learn_normalisation(self) -> None:
-        """Set the front end's mean and deviation of each band from training clips as they are on disk."""
+        """Set the front end's mean and deviation of each band from clips as they are on disk."""
         if not self.settings.features.is_normalised:
             return
         clips = self.plan.epoch(0)
@@ -314,7 +258,8 @@ class Run:
             part: The part of the batch to return.
 
         Returns:
-            Features ``(clips, mels, frames)``, targets as distributions ``(clips, classes)`` and as classes.
+            Features ``(clips, mels, frames)``, targets as distributions ``(clips, classes)`` and as
+            classes.
         """
         silence = rng.random((len(clips), 3))
         draws = self.chain.draw(rng, len(clips))
@@ -329,8 +274,9 @@ class Run:
     def settled_average(self) -> nn.Module:
         """Return the averaged network in eval mode, its normalisation statistics measured anew.
 
-        Averaged statistics are not the statistics of averaged weights, and a product of three normalised factors, as
-        a lambda layer is, feels the difference. Every process measures on the same clips.
+        Averaged statistics are not the statistics of averaged weights, and a product of three
+        normalised factors, as a lambda layer is, feels the difference. Every process measures on
+        the same clips.
 
         Source:
             Izmailov et al. 2018 (arXiv 1803.05407), §3: a pass over training data after averaging.
@@ -375,10 +321,11 @@ class Run:
 
     def _sum(self, values: Tensor) -> list[float]:
         """Return values summed over processes."""
-        total: Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="sum")
+        total = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="sum")
+        assert isinstance(total, Tensor)
         return [float(value) for value in total]
 
-    # ------------------------------------------------------------------------------------------------ what it keeps
+    # -------------------------------------------------------------------------------- what it keeps
 
     def keep_model(self, stem: str, network: nn.Module) -> None:
         """Write a checkpoint that can be evaluated.
