@@ -27,6 +27,7 @@ from watchword.config import load_settings
 from watchword.data.clips import prepare
 from watchword.data.sampling import Source
 from watchword.data.synth import synthesise
+from watchword.memory import keep_freed_memory
 from watchword.models.layers import TemporalLambda
 from watchword.train import Run
 
@@ -83,8 +84,16 @@ def main() -> None:
         "--data", type=Path, help="a prepared or plain corpus; synthetic speech if not given"
     )
     parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument(
+        "--keep-memory",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep freed memory in the process, as training does",
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.keep_memory:
+        keep_freed_memory()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.data or synthesise(Path(scratch, "speech"))
         print(json.dumps(measure(arguments, folder, Path(scratch, "cache")), indent=2))
@@ -127,6 +136,7 @@ def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[st
         "model": f"lambda_resnet18 k={arguments.width:g}",
         "threads": arguments.threads,
         "batch": size,
+        "keep_memory": arguments.keep_memory,
         "whole_clips_per_second": round(statistics.median(speeds["whole"])),
         "bare_published_clips_per_second": round(statistics.median(speeds["bare"])),
         "ratio_median": round(statistics.median(ratios), 2),

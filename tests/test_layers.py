@@ -58,11 +58,11 @@ def sequence(frames: int, channels: int = 4, batch: int = 2) -> Tensor:
 def by_definition(layer: TemporalLambda, x: Tensor) -> Tensor:
     """Return the layer's output, summed term by term as its docstring says."""
     queries, keys, values = layer.parts(x)
-    batch, heads, depth, frames = queries.shape
+    batch, depth, heads, frames = queries.shape
     reach = layer.scope // 2
     rows = []
-    for b, h, v, n in itertools.product(
-        range(batch), range(heads), range(layer.value_depth), range(frames)
+    for b, v, h, n in itertools.product(
+        range(batch), range(layer.value_depth), range(heads), range(frames)
     ):
         total = x.new_zeros(())
         for k, u in itertools.product(range(depth), range(layer.intra_depth)):
@@ -72,7 +72,7 @@ def by_definition(layer: TemporalLambda, x: Tensor) -> Tensor:
                 if abs(m - n) <= reach:
                     weight = weight + layer.embedding[k, u, m - n + reach]
                 maps = maps + weight * values[b, v, u, m]
-            total = total + queries[b, h, k, n] * maps
+            total = total + queries[b, k, h, n] * maps
         rows.append(total)
     return torch.stack(rows).view(x.shape)
 
@@ -158,7 +158,7 @@ def test_without_embeddings_one_lambda_serves_the_whole_clip(form: str) -> None:
     torch.testing.assert_close(layer(x)[..., order], layer(x[..., order]), **EXACT)
     queries, keys, values = layer.parts(x)
     content = torch.einsum("bkum,bvum->bkv", keys, values)  # has no axis of time
-    expected = torch.einsum("bhkn,bkv->bhvn", queries, content).reshape(x.shape)
+    expected = torch.einsum("bkhn,bkv->bvhn", queries, content).reshape(x.shape)
     torch.testing.assert_close(layer(x), expected, **EXACT)
 
 
@@ -194,7 +194,7 @@ def test_maps_times_values_are_the_output(form: str, intra_depth: int) -> None:
     layer, x = made(intra_depth=intra_depth, form=form), sequence(12)
     maps, values = layer.maps(x), layer.parts(x)[2]
     assert maps.shape == (2, 2, 12, intra_depth, 12)
-    y = torch.einsum("bhnum,bvum->bhvn", maps, values).reshape(x.shape)
+    y = torch.einsum("bhnum,bvum->bvhn", maps, values).reshape(x.shape)
     torch.testing.assert_close(y, layer(x), **EXACT)
 
 

@@ -198,6 +198,9 @@ def test_counts_do_not_depend_on_the_form_and_change_nothing() -> None:
         ("lambda_resnet18", {"heads": 2.5}, "with heads = 2.5 cannot be built: it needs a whole"),
         ("lambda_resnet18", {"heads": True}, "with heads = True cannot be built: it needs a whole"),
         ("lambda_resnet18", {"scope": -3}, "with scope = -3 cannot be built: it needs a whole"),
+        ("lambda_resnet18", {"scope": [23, 7]}, "found 2 scopes for 4 stages, needed one for each"),
+        ("lambda_resnet18", {"scope": [23, 23, 5, 0]}, r"5, 0\] cannot be built: it needs a whole"),
+        ("lambda_resnet18", {"scope": "2323"}, "scope = '2323' cannot be built: it needs a whole"),
         ("lambda_resnet18", {"scope": 4}, "needed whole channels for each head and an odd scope"),
         (
             "lambda_resnet18",
@@ -235,6 +238,15 @@ def test_options_that_make_a_network_are_taken() -> None:
     }
     quiet = create("lambda_resnet18", classes=3, embedding_deviation=None)
     assert quiet(torch.zeros(2, 40, 98)).shape == (2, 3)
+
+
+def test_every_stage_may_have_a_scope_of_its_own() -> None:
+    network = create("lambda_resnet18", classes=3, scope=[23, 23, 15, 7])
+    layers = [part for part in network.modules() if isinstance(part, TemporalLambda)]
+    assert [layer.scope for layer in layers] == [23, 23, 23, 23, 15, 15, 7, 7]
+    # two layers each save 16 embeddings for each of 8 and of 16 frames
+    whole = create("lambda_resnet18", classes=3)
+    assert count(whole) - count(network) == 2 * 16 * (8 + 16)
 
 
 @pytest.mark.parametrize("name", ["lambda_resnet18", "tc_resnet14_paper"])

@@ -232,7 +232,7 @@ def test_pieces_of_a_long_utterance_are_clips_of_its_class() -> None:
     assert set(found.source.tolist()) == {4}
 
 
-# ---------------------------------------------------------------------------- drawing, epoch by epoch
+# ------------------------------------------------------------------------ drawing, epoch by epoch
 
 
 def test_unknown_is_drawn_anew_and_none_is_heard_twice_before_all_are_heard() -> None:
@@ -266,8 +266,7 @@ def test_an_epoch_is_a_function_of_seed_and_number_alone() -> None:
     assert same(first.epoch(2), later[0])  # drawing has no memory
     assert not same(made(1).epoch(0), later[1])
     assert not same(later[0], later[1])
-    order = np.lexsort((later[1].row, later[1].target))
-    assert not np.array_equal(order, np.arange(100))  # it is shuffled, not sorted by kind
+    assert (np.diff(later[0].target) < 0).any()  # shuffled, not one kind after the other
 
 
 def test_what_an_epoch_hears_is_counted_by_corpus_and_class() -> None:
@@ -420,8 +419,7 @@ def test_more_clips_of_a_word_do_not_change_which_of_the_others_count() -> None:
     for source in (few, many):
         clips, parts = evaluation([source], TENTH, "valid")
         chosen.append({n for n in names(clips[parts == "task"], source) if n.startswith("bed")})
-    assert chosen[0] & chosen[1]
-    assert abs(len(chosen[0]) - len(chosen[1])) <= 1
+    assert {len(one) for one in chosen} <= {2, 3}  # half of five, whichever word comes first
     assert min(chosen, key=len) <= max(chosen, key=len)
 
 
@@ -495,10 +493,9 @@ def test_other_words_beside_an_official_choice_are_extra() -> None:
     assert by_class(clips[parts == "task"], TASKS["12"])["_unknown_"] == 408
 
 
-@pytest.mark.parametrize(("name", "clips"), [("35", 4_074), ("17", 3_264), ("2", 816 + 3_666)])
+@pytest.mark.parametrize(("name", "clips"), [("35", 4_074), ("17", 3_264), ("2", 4_074 + 408)])
 def test_the_official_archive_answers_other_tasks(name: str, clips: int) -> None:
-    # two of the ten commands are not among the 17: on and off have 405 clips each; the first four
-    # of the ten have 411 clips: left and right are not among these
+    # on and off, with 405 clips each, are not among the 17; for task 2 all other words are unknown
     found, _ = evaluation([official()], TASKS[name], "test")
     assert len(found) == clips
 

@@ -49,6 +49,7 @@ def train(
         Run folder, checkpoint and validation accuracy; None on all processes but the first.
     """
     from watchword.config import load_environment, load_settings
+    from watchword.memory import keep_freed_memory
 
     if data is not None:
         overrides = [*overrides, f"data.corpora.0.folder={json.dumps(_absolute(data))}"]
@@ -61,6 +62,7 @@ def train(
 
     fabric = build.fabric(settings.train, gpu=gpu, processes=processes, nodes=nodes)
     build.check(settings)
+    keep_freed_memory()
     fabric.launch()
     is_first = fabric.is_global_zero
     if not is_first:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,15 +125,14 @@ def candidates(source: Source, number: int, task: Task, split: Split) -> Clips:
         split: The split.
     """
 
-    def target(utterance: Utterance) -> int | None:
-        found = task.target(source.word_as(utterance.word))
+    def target(word: str) -> int | None:
+        found = task.target(source.word_as(word))
         is_keyword = found is not None and found < len(task.keywords)
-        is_barred = split == "train" and utterance.name in source.leave_out
-        if source.is_held_out(utterance.word, task):
-            is_barred = is_barred or split == "train" or not is_keyword
+        is_barred = source.is_held_out(word, task) and (split == "train" or not is_keyword)
         return None if is_barred else found
 
-    return _select(source, number, split, target)
+    left_out = source.leave_out if split == "train" else frozenset()
+    return _select(source, number, split, target, left_out)
 
 
 def never_heard(source: Source, number: int, task: Task, split: Split) -> Clips:
@@ -147,19 +146,27 @@ def never_heard(source: Source, number: int, task: Task, split: Split) -> Clips:
     """
     unknown = task.labels.index(UNKNOWN) if UNKNOWN in task.labels else None
 
-    def target(utterance: Utterance) -> int | None:
-        is_other = task.target(source.word_as(utterance.word)) == unknown
-        return unknown if is_other and source.is_held_out(utterance.word, task) else None
+    def target(word: str) -> int | None:
+        is_other = task.target(source.word_as(word)) == unknown
+        return unknown if is_other and source.is_held_out(word, task) else None
 
     return _select(source, number, split, target)
 
 
 def _select(
-    source: Source, number: int, split: Split, target: Callable[[Utterance], int | None]
+    source: Source,
+    number: int,
+    split: Split,
+    target: Callable[[str], int | None],
+    left_out: Set[str] = frozenset(),
 ) -> Clips:
-    """Return the clips of a split to whose utterances a function gives a class."""
+    """Return the clips of a split to whose words a function gives a class."""
     utterances = source.store.manifest.utterances
-    found = (target(spoken) if spoken.split == split else None for spoken in utterances)
+    targets = {word: target(word) for word in {utterance.word for utterance in utterances}}
+    found = (
+        targets[spoken.word] if spoken.split == split and spoken.name not in left_out else None
+        for spoken in utterances
+    )
     of_utterance = np.array([-1 if one is None else one for one in found], np.int64)
     of_row = of_utterance[source.store.index]
     rows = np.flatnonzero(of_row >= 0)

@@ -36,14 +36,18 @@ class LambdaResNet18(nn.Module):
         heads: Heads of each lambda layer.
         query_depth: Query depth of each lambda layer.
         intra_depth: Intra-depth u of each lambda layer.
-        scope: Frames each position lambda sees: one odd number, or one for each stage. At one second the last stage
-            has 7 frames, of which 13 taps can be reached (SPEC §2.1, weak point 4).
+        scope: Frames each position lambda sees: one odd number, or one for each stage. At one
+            second the last stage has 7 frames, and only 13 taps can be reached (SPEC §2.1, weak
+            point 4).
         embedding_deviation: Standard deviation of the position embeddings at the start; 1.0 as
             published.
         normalise_logits: Divide the outputs by their length, as published. The softmax of 12 such
             outputs never exceeds 0.21, so no threshold on it means anything (SPEC §2.1, weak
             point 1).
         form: Which of the equal computations the lambda layers run.
+
+    Raises:
+        ConfigError: If there are not as many scopes as stages, or the numbers make no layer.
 
     Example:
         >>> import torch
@@ -69,8 +73,9 @@ class LambdaResNet18(nn.Module):
         self.normalise_logits = normalise_logits
         scopes = [scope] * len(STAGE_CHANNELS) if isinstance(scope, int) else scope
         if len(scopes) != len(STAGE_CHANNELS):
-            raise ValueError(
-                f"{len(scopes)} scopes for {len(STAGE_CHANNELS)} stages: give one for each"
+            raise ConfigError(
+                f"found {len(scopes)} scopes for {len(STAGE_CHANNELS)} stages, needed one for "
+                "each: change scope"
             )
         self.stem = Stem(mels)
         self.stages = nn.Sequential()

@@ -64,7 +64,7 @@ class TemporalLambda(nn.Module):
 
         C[k, v]    = Σ_u Σ_m softmax_m(K)[k, u, m] · V[v, u, m]
         P[n, k, v] = Σ_u Σ_j E[k, u, j] · V[v, u, n + j - r // 2]
-        y[h, v, n] = Σ_k Q[h, k, n] · (C + P[n])[k, v]                  the output of head h
+        y[v, h, n] = Σ_k Q[k, h, n] · (C + P[n])[k, v]            channel v · heads + h of frame n
 
     Four ways of computing it give the same numbers; ``form`` chooses:
 
@@ -133,7 +133,7 @@ class TemporalLambda(nn.Module):
             x: Sequence, shape ``(batch, channels, frames)``.
 
         Returns:
-            Queries ``(b, h, k, n)``, the keys' softmax over time ``(b, k, u, n)`` and values
+            Queries ``(b, k, h, n)``, the keys' softmax over time ``(b, k, u, n)`` and values
             ``(b, v, u, n)``.
         """
         batch, frames = x.shape[0], x.shape[2]
@@ -142,7 +142,7 @@ class TemporalLambda(nn.Module):
             (self.heads * self.query_depth, self.value_depth * self.intra_depth), dim=1
         )
         return (
-            queries.reshape(batch, self.heads, self.query_depth, frames),
+            queries.reshape(batch, self.query_depth, self.heads, frames),
             keys.reshape(batch, self.query_depth, self.intra_depth, frames).softmax(-1),
             values.reshape(batch, self.value_depth, self.intra_depth, frames),
         )
@@ -156,42 +156,46 @@ class TemporalLambda(nn.Module):
         queries, keys, values = self.parts(x)
         if self.form == "map":
             y = self._map(queries, keys, values)
+        elif self.form == "skew":
+            y = self._skew(queries, keys, values)
         else:
-            forms = {"convolve": self._convolve, "window": self._window, "skew": self._skew}
-            y = self._content(queries, keys, values) + forms[self.form](queries, values)
+            position = self._convolve if self.form == "convolve" else self._window
+            y = self._content(queries, keys, values) + position(queries, values)
         return y.reshape(x.shape)
 
     def _content(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Return the content path, ``(b, h, v, n)``."""
+        """Return the content path, ``(b, v, h n)``."""
         content = values.flatten(2) @ keys.flatten(2).transpose(1, 2)  # (b, v, k)
-        return content.unsqueeze(1) @ queries
+        return content @ queries.flatten(2)
 
     def _convolve(self, queries: Tensor, values: Tensor) -> Tensor:
-        """Return the position path by convolving values with E, ``(b, h, v, n)``."""
+        """Return the position path by convolving values with E, ``(b, v, h n)``."""
         batch, frames = values.shape[0], values.shape[3]
         rows = values.reshape(batch * self.value_depth, self.intra_depth, frames)
         position = F.conv1d(rows, self.embedding, padding=self.scope // 2)
         position = position.reshape(batch, self.value_depth, self.query_depth, frames)
-        return torch.einsum("bhkn,bvkn->bhvn", queries, position)
+        return torch.einsum("bkhn,bvkn->bvhn", queries, position).flatten(2)
 
     def _weights(self, queries: Tensor) -> Tensor:
-        """Return Q · E, the weight of each tap of the scope for each frame, ``(b, h, n, u, r)``."""
-        weights = queries.transpose(2, 3) @ self.embedding.flatten(1)
-        return weights.reshape(*weights.shape[:3], self.intra_depth, self.scope)
+        """Return Q · E, the weight of each tap of the scope for each frame, ``(b, h n, u r)``."""
+        embedding = self.embedding.flatten(1).expand(len(queries), -1, -1)  # spares a copy of Q
+        return queries.flatten(2).transpose(1, 2) @ embedding
 
     def _window(self, queries: Tensor, values: Tensor) -> Tensor:
-        """Return the position path by weighted sums over windows of values, ``(b, h, v, n)``."""
+        """Return the position path by weighted sums over windows of values, ``(b, v, h n)``."""
         windows = F.pad(values, (self.scope // 2, self.scope // 2)).unfold(-1, self.scope, 1)
-        return torch.einsum("bhnur,bvunr->bhvn", self._weights(queries), windows)
+        shape = (len(values), self.heads, values.shape[3], self.intra_depth, self.scope)
+        weights = self._weights(queries).view(shape)
+        return torch.einsum("bhnur,bvunr->bvhn", weights, windows).flatten(2)
 
-    def _skew(self, queries: Tensor, values: Tensor) -> Tensor:
-        """Return the position path by placing Q · E in a frames × frames map, ``(b, h, v, n)``."""
-        frames = values.shape[3]
-        taps = self._weights(queries).flatten(0, 1)  # (b h, n, u, r)
+    def _skew(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Return both paths, Q · E placed in a frames × frames map, ``(b, v, h n)``."""
+        batch, frames = values.shape[0], values.shape[3]
+        taps = self._weights(queries).view(-1, frames, self.intra_depth, self.scope)
         maps: Tensor = Skew.apply(taps)  # type: ignore[no-untyped-call]  # torch gives it no types
-        maps = maps.view(len(values), self.heads * frames, self.intra_depth * frames)
-        y = values.flatten(2) @ maps.transpose(1, 2)  # (b, v, h n)
-        return y.reshape(*y.shape[:2], self.heads, frames).transpose(1, 2)
+        maps = maps.view(batch, self.heads * frames, self.intra_depth * frames)
+        content = self._content(queries, keys, values)
+        return torch.baddbmm(content, values.flatten(2), maps.transpose(1, 2))
 
     def toeplitz(self, frames: int) -> Tensor:
         """Return E laid out as a map, ``T[n, k, u, m] = E[k, u, m - n + r // 2]``.
@@ -225,13 +229,13 @@ class TemporalLambda(nn.Module):
         """Return Qᵀ · (T + softmax(K)), ``(b, h, n, u, m)``."""
         frames = queries.shape[3]
         total = self.toeplitz(frames) + keys.unsqueeze(1)  # (b, n, k, u, m)
-        rows = queries.permute(0, 3, 1, 2) @ total.flatten(3)  # (b, n, h, u m)
+        rows = queries.permute(0, 3, 2, 1) @ total.flatten(3)  # (b, n, h, u m)
         return rows.transpose(1, 2).reshape(len(rows), self.heads, frames, self.intra_depth, frames)
 
     def _map(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Return content and position paths together by one map, ``(b, h, v, n)``."""
-        attended = self._attend(queries, keys).flatten(3)  # (b, h, n, u m)
-        return values.flatten(2).unsqueeze(1) @ attended.transpose(2, 3)
+        """Return both paths by one map, ``(b, v, h n)``."""
+        attended = self._attend(queries, keys).flatten(3).flatten(1, 2)  # (b, h n, u m)
+        return values.flatten(2) @ attended.transpose(1, 2)
 
     @torch.no_grad()
     def fold(self) -> None:
