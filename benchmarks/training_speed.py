@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from watchword import build
 from watchword.config import load_settings
 from watchword.data.clips import prepare
-from watchword.data.sampling import Source
+from watchword.data.rows import Source
 from watchword.data.synth import synthesise
 from watchword.memory import keep_freed_memory
 from watchword.models.layers import TemporalLambda

@@ -19,7 +19,7 @@ from watchword.data.batches import (
 )
 from watchword.data.clips import ClipStore
 from watchword.data.manifest import Manifest, Split, Utterance
-from watchword.data.sampling import Clips, Source, silent
+from watchword.data.rows import Clips, Source, silent
 from watchword.data.tasks import TASKS
 
 CLIP = 16_000

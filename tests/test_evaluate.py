@@ -12,7 +12,8 @@ from conftest import World
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings, load_environment, load_settings
-from watchword.data.sampling import Source, evaluation
+from watchword.data.rows import Source
+from watchword.data.sampling import evaluation
 from watchword.data.tasks import find_task
 from watchword.errors import CheckpointError, DataError
 from watchword.evaluate import INT16_SCALE, answers, outputs_for, report, score

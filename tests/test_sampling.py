@@ -14,17 +14,8 @@ from hypothesis import strategies as st
 
 from watchword.data.clips import ClipStore
 from watchword.data.manifest import Manifest, Utterance
-from watchword.data.sampling import (
-    SILENT_ROW,
-    Clips,
-    Group,
-    Plan,
-    Source,
-    candidates,
-    evaluation,
-    never_heard,
-    plan,
-)
+from watchword.data.rows import SILENT_ROW, Clips, Source, candidates, never_heard
+from watchword.data.sampling import Group, Plan, evaluation, plan
 from watchword.data.tasks import TASKS, Task
 from watchword.errors import DataError
 

@@ -17,7 +17,7 @@ import torch
 from watchword import build, checkpoint
 from watchword.config import Settings, TrainSettings, dump_settings, parse_settings
 from watchword.data.clips import ClipStore, prepare
-from watchword.data.sampling import Source
+from watchword.data.rows import Source
 from watchword.errors import CheckpointError, DataError
 from watchword.schedule import Average, learning_rate
 from watchword.train import LOG_FILE, STATE_FILE, Run, Watcher, read_log
@@ -220,7 +220,8 @@ def test_default_position_path_starts_small_and_the_published_one_does_not() -> 
         torch.manual_seed(0)
         layer = build.network(preset(name), 12).stages[0].attend
         queries, keys, values = layer.parts(torch.randn(32, 24, 50))
-        content, position = layer._content(queries, keys, values), layer._skew(queries, values)
+        content = layer._content(queries, keys, values)
+        position = layer._convolve(queries, values)
         ratios[name] = (position.std() / content.std()).item()
     # SPEC §2.1 measured 7 to 26 times; here V is white noise, whose mean over time almost cancels
     assert ratios["lambda_resnet18_paper"] > 7

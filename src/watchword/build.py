@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from watchword.config import (
 from watchword.data import archives, batches, clips, sampling
 from watchword.data.batches import Reader
 from watchword.data.manifest import Split
-from watchword.data.sampling import Plan, Source
+from watchword.data.rows import Source
+from watchword.data.sampling import Plan
 from watchword.errors import CheckpointError, ConfigError
 from watchword.sync import SyncBatchNorm
 from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ
@@ -83,9 +85,14 @@ def sources(settings: Settings, environment: Environment, told: Told = quiet) ->
     Raises:
         DataError: If a folder is missing or holds no speech.
     """
-    return [
+    found = [
         source(corpus, environment, train_on_dropped=settings.data.train_on_dropped, told=told)
         for corpus in settings.data.corpora
+    ]
+    names = [one.name for one in found]
+    return [  # folders of the same name are told apart by their place in the settings
+        replace(one, name=f"{one.name}#{place}") if names.count(one.name) > 1 else one
+        for place, one in enumerate(found)
     ]
 
 

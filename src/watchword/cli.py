@@ -9,7 +9,6 @@ so that ``--help`` answers at once.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ app.add_typer(plot_app, name="plot")
 # typer brings a click of its own or uses the one installed, by version: the root of its complaints
 Complaint: Any = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
 EXTRAS = {"espeakng_loader": "synth"}
+INTERRUPTED = 130
 
 Overrides = Annotated[
     list[str] | None,
@@ -381,13 +381,12 @@ def run(program: typer.Typer, name: str, arguments: Sequence[str] | None = None)
             raise
         _stop(name, str(missing_extra(package, EXTRAS.get(package, "train"))), 2)
     except (KeyboardInterrupt, typer.Abort):
-        _stop(name, "interrupted; the same command goes on where this one stopped", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = INTERRUPTED
     except OSError as error:
         found = f"{error.filename or 'the disk'}: {error.strerror or error}"
         _stop(name, f"{found}; check the path, who may use it, and the room on its disk", 2)
+    if code == INTERRUPTED:  # typer catches the key itself, and returns this
+        _stop(name, "interrupted; the same command goes on where this one stopped", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

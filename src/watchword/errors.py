@@ -7,9 +7,9 @@
     ├── CheckpointError   a checkpoint that is cut short, foreign, hostile or of another task
     └── BundleError       a bundle that cannot be read or trusted
 
-In comes a situation, out goes one message with three parts: what was found, what was needed, what to do. The
-command line turns any error of this tree into one line and exit code 2. It is a room because every other room
-raises from it and none may invent its own.
+In comes a situation, out goes one message with three parts: what was found, what was needed, what
+to do. The command line turns any error of this tree into one line and exit code 2. It is a room
+because every other room raises from it and none may invent its own.
 """
 
 from __future__ import annotations

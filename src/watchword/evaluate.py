@@ -20,7 +20,8 @@ from watchword import build
 from watchword.checkpoint import Checkpoint
 from watchword.data import commands
 from watchword.data.batches import Reader
-from watchword.data.sampling import SILENT_ROW, Clips, Source, evaluation
+from watchword.data.rows import SILENT_ROW, Clips, Source
+from watchword.data.sampling import evaluation
 from watchword.data.tasks import Task
 from watchword.data.utterance import Split
 from watchword.errors import CheckpointError

@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings
-from watchword.data.sampling import Clips, Source, evaluation
+from watchword.data.rows import Clips, Source
+from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
 from watchword.files import write_whole
 from watchword.schedule import Average, learning_rate

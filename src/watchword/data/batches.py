@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from watchword.data.manifest import Split
-from watchword.data.sampling import SILENT_ROW, Clips, Source
+from watchword.data.rows import SILENT_ROW, Clips, Source
 from watchword.units import CLIP_SAMPLES, Samples
 
 FULL_SCALE = 32_767
