@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fix slow bench docs constraints clean
+.PHONY: help demo test fix slow bench results docs constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,8 +40,12 @@ slow: $(STAMP) ## the tests that take minutes
 
 bench: $(STAMP) ## training speed, sizes and times of the models, preparation at full size
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python benchmarks/training_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lambda_forms.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py
 	$(BIN)/python benchmarks/bench_prepare.py
+
+results: $(STAMP) ## remake the README's tables from saved reports
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/results.py
 
 docs: $(STAMP) ## remake the pictures in docs/
 	$(BIN)/python scripts/debug_augment.py

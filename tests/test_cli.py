@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -17,12 +16,10 @@ import pytest
 import torch
 
 from conftest import Ask, World, listing
-from watchword import audio, checkpoint, console, jobs
+from watchword import audio, checkpoint, jobs
 from watchword.checkpoint import Checkpoint
 from watchword.config import ModelSettings, Settings, load_settings
-from watchword.console import Console
 from watchword.data import archives, synth
-from watchword.watch import TrainingWatch
 
 
 def unchanged(folder: Path, act: Callable[[], Any]) -> Any:
@@ -293,6 +290,13 @@ def test_a_folder_whose_name_looks_like_yaml_is_a_folder(
     assert "a: [b] #c: no utterances found" in ask("train", "x.yml", "--data", strange).line
 
 
+def test_curves_are_logged_for_tensorboard(trained: World) -> None:
+    (events,) = (trained.run / "tensorboard").iterdir()
+    content = events.read_bytes()
+    for name in ("loss", "valid_accuracy", "learning_rate"):
+        assert name.encode() in content
+
+
 # -------------------------------------------------------------------------------------------- data
 
 
@@ -496,117 +500,3 @@ def test_a_missing_package_is_answered_with_its_install_command(
     line = ask(*words).line
     assert f"is not installed, and this needs it: pip install 'watchword[{extra}]'" in line
     assert line.startswith(f"watchword: {package}")
-
-
-# ------------------------------------------------------------------------------------ what is shown
-
-
-def test_counts_stand_in_80_columns(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    labels = Settings(task="35").find_task().labels
-    corpora = ("speech_commands_v0.02", "rebuilt_from_mels", "librispeech_pieces", "arabic")
-    counts = {name: dict.fromkeys(labels, 12_345) for name in corpora}
-    rows = jobs.count_rows(counts | {"_silence_": {"yes": 7}}, labels)
-    assert [row["class"] for row in rows] == [*labels, "sum"]
-    assert rows[0]["sum"] == 4 * 12_345 + 7
-    assert rows[-1]["sum"] == 35 * 4 * 12_345 + 7
-    with Console() as shown:
-        shown.table(rows, "task 35")
-    lines = capsys.readouterr().err.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert any(line.split() == ["up", *["12,345"] * 4, "0", "49,380"] for line in lines)
-
-
-def test_far_from_a_terminal_lines_tell_the_time_left(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
-    with Console() as shown:
-        watch = TrainingWatch(shown, Path("nowhere"))
-        watch.epoch_starts(2, 4, batches=20)  # goes on in the second of four epochs
-        for _ in range(5):
-            watch.batch_done()  # told at once: an earlier run had learned from these
-        for _ in range(15):
-            clock[0] += 4.0
-            watch.batch_done()
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == [
-        # lines 8 s, 40 s after the start (the first after 5 s, then 30 s), each batch takes 4 s
-        "training: 27 of 80, 0:03:32 left",
-        "training: 35 of 80, 0:03:00 left",
-    ]
-
-
-def test_without_a_total_lines_tell_how_much(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
-    with Console() as shown:
-        for done in range(4):
-            shown.progress("downloading x, MB", 1_000 * done, None)
-            clock[0] += 3.0
-    assert capsys.readouterr().err == "downloading x, MB: 2,000\n"
-
-
-class Terminal(io.StringIO):
-    """A terminal that remembers what was written to it."""
-
-    def isatty(self) -> bool:
-        """Say that this is one."""
-        return True
-
-
-def test_on_a_terminal_a_bar_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
-    with Console() as shown:
-        shown.progress("reading", 3, 10)
-        shown.progress("waiting", 3, None)
-        shown.bars.refresh()
-        shown.progress("reading", 10, 10)
-        shown.say("done [bold]reading[/bold]")
-    seen = screen.getvalue()
-    assert "reading" in seen
-    assert "3/10" in seen
-    assert "left" in seen
-    assert "done [bold]reading[/bold]" in seen
-
-
-def test_a_quiet_console_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Console(is_quiet=True) as shown:
-        shown.say("a line")
-        shown.answer("an answer")
-        shown.table([{"a": 1}], "a table", is_answer=True)
-        shown.record({"a": 1})
-        shown.progress("something", 1, 2)
-    with Console() as shown:
-        shown.silence()
-        shown.say("a line")
-        shown.answer("an answer")
-    assert capsys.readouterr() == ("", "")
-
-
-def test_results_go_to_the_standard_output_and_all_else_does_not(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with Console() as shown:
-        shown.say("working")
-        shown.table([{"a": 1}])
-        shown.answer("[result]")
-    out, err = capsys.readouterr()
-    assert out == "[result]\n"
-    assert err.startswith("working\n")
-
-
-def test_curves_are_logged_for_tensorboard(trained: World) -> None:
-    (events,) = (trained.run / "tensorboard").iterdir()
-    content = events.read_bytes()
-    for name in ("loss", "valid_accuracy", "learning_rate"):
-        assert name.encode() in content

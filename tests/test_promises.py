@@ -101,6 +101,13 @@ answer["after every help"] = sorted({*loaded(HEAVY)} - {"pydantic"})
 for room in json.loads(sys.argv[2]):
     importlib.import_module(f"watchword.{room}")
 answer["after light rooms"] = loaded(["torch", "lightning_fabric", "matplotlib", "sklearn"])
+sys.modules["torch"] = None
+answer["without torch"] = []
+for words in (["info"], ["eval", "best.pth.tar"], ["data", "fetch", "speech_commands_v0.01"]):
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
+        main(words)
+    answer["without torch"].append(err.getvalue())
 print(json.dumps(answer))
 """
 
@@ -125,6 +132,11 @@ def test_the_light_half_loads_no_torch() -> None:
 def test_help_loads_nothing_heavy() -> None:
     assert probe()["after help"] == []
     assert probe()["after every help"] == []
+
+
+def test_without_torch_the_answer_is_an_install_command() -> None:
+    said = "torch is not installed, and this needs it: pip install 'watchword[train]'"
+    assert probe()["without torch"] == [f"watchword: {said}\n"] * 3
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -152,11 +164,10 @@ def test_no_command_is_missing_above() -> None:
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:
-    words = [PYTHON, "-m", "watchword", "eval", "no.pth.tar"]
+    words = [PYTHON, "-m", "watchword", "train", "no.yml"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "watchword: no.pth.tar is no file: give a checkpoint that training wrote, such as "
-        "best.pth.tar\n"
+        "watchword: no.yml cannot be read (No such file or directory): give a YAML settings file\n"
     )

@@ -168,6 +168,12 @@ def test_corpora_of_other_words_alone_widen_unknown() -> None:
     assert (said["yes"], said["no"]) == (50, 30)
 
 
+def test_a_share_without_a_clip_to_fill_it_is_refused() -> None:
+    main, idle = corpus(SPEECH), corpus({"bed": (0, 5, 5)}, name="read-speech", share=0.3)
+    with pytest.raises(DataError, match=r"read-speech has a share of 0.3 and no training clip of"):
+        plan([main, idle], TENTH, seed=0)
+
+
 def test_twenty_shares_of_a_twentieth_are_a_whole() -> None:
     assert sum([0.05] * 20) > 1  # rounding
     sources = [corpus({"yes": (10, 0, 0), "no": (10, 0, 0)}, share=0.05) for _ in range(20)]

@@ -240,37 +240,32 @@ Runs = Annotated[list[Path], typer.Argument(help="Folders of runs or reports.")]
 Out = Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")]
 
 
-@plot_app.command("training", epilog="Example: watchword plot training output/google_commands/*")
-def plot_training(runs: Runs, *, output: Out = Path("training.png")) -> None:
-    """Draw loss and accuracy of runs over their epochs."""
-    _plot("training", runs, output)
+FIGURES = {
+    "training": ("Draw loss and accuracy of runs over their epochs.", "*"),
+    "roc": ("Draw the ROC of several reports in one figure.", "*/eval-*-test"),
+    "det": ("Draw the DET curves of several reports in one figure.", "*/eval-*-test"),
+    "confusion": ("Draw the confusion matrix of a report.", "RUN/eval-12-test"),
+}
+"""Each figure with what it is and, for its example, what it is drawn of."""
 
 
-@plot_app.command("roc", epilog="Example: watchword plot roc output/google_commands/*/eval-*-test")
-def plot_roc(runs: Runs, *, output: Out = Path("roc.png")) -> None:
-    """Draw the ROC of several reports in one figure."""
-    _plot("roc", runs, output)
+def _add_figure(kind: str, about: str, of: str) -> None:
+    """Make the command that draws one kind of figure and says where it is."""
+
+    def draw(runs: Runs, *, output: Out = Path(f"{kind}.png")) -> None:
+        from watchword import jobs
+        from watchword.console import Console
+
+        with Console() as console:
+            console.answer(str(jobs.plot(kind, runs, output)))
+
+    draw.__doc__ = about
+    example = f"Example: watchword plot {kind} output/google_commands/{of}"
+    plot_app.command(kind, epilog=example)(draw)
 
 
-@plot_app.command("det", epilog="Example: watchword plot det output/google_commands/*/eval-*-test")
-def plot_det(runs: Runs, *, output: Out = Path("det.png")) -> None:
-    """Draw the DET curves of several reports in one figure."""
-    _plot("det", runs, output)
-
-
-@plot_app.command("confusion", epilog="Example: watchword plot confusion output/.../eval-12-test")
-def plot_confusion(runs: Runs, *, output: Out = Path("confusion.png")) -> None:
-    """Draw the confusion matrix of a report."""
-    _plot("confusion", runs, output)
-
-
-def _plot(kind: str, runs: list[Path], output: Path) -> None:
-    """Draw one figure and say where it is."""
-    from watchword import jobs
-    from watchword.console import Console
-
-    with Console() as console:
-        console.answer(str(jobs.plot(kind, runs, output)))
+for _kind, (_about, _of) in FIGURES.items():
+    _add_figure(_kind, _about, _of)
 
 
 # ----------------------------------------------------------------------- the two published commands

@@ -79,9 +79,9 @@ class Console:
     """
 
     def __init__(self, *, is_quiet: bool = False) -> None:
-        plain: dict[str, Any] = {"highlight": False, "soft_wrap": True, "quiet": is_quiet}
-        self.out = rich.console.Console(stderr=True, **plain)
-        self.results = rich.console.Console(**plain)
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+        self.out = rich.console.Console(stderr=True, soft_wrap=True, quiet=is_quiet, **plain)
+        self.results = rich.console.Console(soft_wrap=True, quiet=is_quiet, **plain)
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -125,7 +125,7 @@ class Console:
         Args:
             line: Text; square brackets are printed as they are.
         """
-        self.out.print(line, markup=False)
+        self.out.print(line)
 
     def answer(self, line: str) -> None:
         """Print a line of what came of it, on the standard output.
@@ -134,7 +134,7 @@ class Console:
             line: Text; square brackets are printed as they are.
         """
         self.stop()
-        self.results.print(line, markup=False)
+        self.results.print(line)
 
     def table(
         self, records: Sequence[Mapping[str, Any]], title: str = "", *, is_answer: bool = False
@@ -177,7 +177,7 @@ class Console:
         if is_answer:
             self.stop()
         console = self.results if is_answer else self.out
-        console.print(table, markup=False, soft_wrap=False)
+        console.print(table, soft_wrap=False)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Show how far something has come: a bar on a terminal, now and then a line elsewhere.

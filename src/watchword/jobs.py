@@ -8,14 +8,13 @@ what these return.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from watchword.console import Console
 from watchword.data.utterance import Split
 from watchword.errors import CheckpointError, ConfigError, DataError
-from watchword.words import SILENCE
 
 if TYPE_CHECKING:
     from watchword.config import Settings
@@ -58,7 +57,7 @@ def train(
 
     from watchword import build
     from watchword.train import Run, Watcher
-    from watchword.watch import TrainingWatch
+    from watchword.watch import TrainingWatch, count_rows
 
     fabric = build.fabric(settings.train, gpu=gpu, processes=processes, nodes=nodes)
     build.check(settings)
@@ -102,28 +101,6 @@ def train(
         "valid_accuracy": record["accuracy"],
         "report": record["report"],
     }
-
-
-def count_rows(
-    counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return the rows of a table of clips: classes downwards, corpora across, and sums.
-
-    Args:
-        counts: Clips by corpus and class; silence cut from background stands under ``_silence_``.
-        labels: The classes, in order.
-
-    Example:
-        >>> count_rows({"mine": {"yes": 2, "no": 1}, "_silence_": {"no": 3}}, ["yes", "no"])[-1]
-        {'class': 'sum', 'mine': 3, 'background': 3, 'sum': 6}
-    """
-    columns = {"background" if name == SILENCE else name: counts[name] for name in counts}
-    rows: list[dict[str, Any]] = []
-    for label in labels:
-        clips = {name: column.get(label, 0) for name, column in columns.items()}
-        rows.append({"class": label, **clips, "sum": sum(clips.values())})
-    sums = {name: sum(row[name] for row in rows) for name in [*columns, "sum"]}
-    return [*rows, {"class": "sum", **sums}]
 
 
 def _keep_settings(settings: Settings, folder: Path) -> None:

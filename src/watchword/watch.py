@@ -1,4 +1,4 @@
-"""What a run shows while it learns: a bar, a line an epoch, and TensorBoard curves.
+"""What a run shows: its clips by class, then a bar, a line an epoch and TensorBoard curves.
 
 In come the loop's events, out go lines and event files. A room because the loop itself shows
 nothing.
@@ -6,11 +6,13 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from watchword.console import Console
 from watchword.train import Watcher
+from watchword.words import SILENCE
 
 CURVES = (
     *("loss", "train_accuracy", "valid_loss", "valid_accuracy"),
@@ -70,3 +72,25 @@ class TrainingWatch(Watcher):
         self.writer.flush()
         if record["epoch"] == self.epochs:
             self.writer.close()
+
+
+def count_rows(
+    counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of a table of clips: classes downwards, corpora across, and sums.
+
+    Args:
+        counts: Clips by corpus and class; silence cut from background stands under ``_silence_``.
+        labels: The classes, in order.
+
+    Example:
+        >>> count_rows({"mine": {"yes": 2, "no": 1}, "_silence_": {"no": 3}}, ["yes", "no"])[-1]
+        {'class': 'sum', 'mine': 3, 'background': 3, 'sum': 6}
+    """
+    columns = {"background" if name == SILENCE else name: counts[name] for name in counts}
+    rows: list[dict[str, Any]] = []
+    for label in labels:
+        clips = {name: column.get(label, 0) for name, column in columns.items()}
+        rows.append({"class": label, **clips, "sum": sum(clips.values())})
+    sums = {name: sum(row[name] for row in rows) for name in [*columns, "sum"]}
+    return [*rows, {"class": "sum", **sums}]

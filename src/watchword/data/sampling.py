@@ -137,6 +137,7 @@ def plan(
     _refuse_no_room(drawn_share, silence_share)
     found = [candidates(source, i, task, "train") for i, source in enumerate(sources)]
     _refuse_missing(found, task)
+    _refuse_idle(found, sources, task)
     keywords, others, quiet = zip(*(_by_kind(clips, task) for clips in found), strict=True)
     shares = [source.share for source in sources]
     quotas = _quotas([len(clips) for clips in keywords], shares, total=None)
@@ -208,6 +209,16 @@ def _refuse_missing(found: Sequence[Clips], task: Task) -> None:
             f"task {task.name} needs training clips of {', '.join(missing)} and the data has none: "
             "check the folder with 'watchword data check', or choose another task"
         )
+
+
+def _refuse_idle(found: Sequence[Clips], sources: Sequence[Source], task: Task) -> None:
+    """Raise if a corpus has a share of every epoch and no clip to fill it."""
+    for clips, source in zip(found, sources, strict=True):
+        if source.share is not None and not len(clips):
+            raise DataError(
+                f"corpus {source.name} has a share of {source.share:g} and no training clip of task "
+                f"{task.name}: check its splits and the words it counts as, or leave it out"
+            )
 
 
 def evaluation(sources: Sequence[Source], task: Task, split: Split) -> tuple[Clips, np.ndarray]:
