@@ -123,6 +123,21 @@ def test_a_run_broken_off_at_any_batch_ends_with_the_same_bits(
     assert untimed(whole) == untimed(broken)
 
 
+def test_a_run_broken_off_while_it_validates_ends_with_the_same_bits(
+    tones: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start(tones, whole, "train.save_minutes=1e-9").fit(Watcher())
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "settled_average", lambda _run: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            start(tones, broken, "train.save_minutes=1e-9").fit(Watcher())
+    start(tones, broken, "train.save_minutes=1e-9").fit(Watcher())
+    expected, found = weights(whole), weights(broken)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert untimed(whole) == untimed(broken)
+
+
 def test_a_finished_run_is_not_trained_again(tones: ClipStore, tmp_path: Path) -> None:
     start(tones, tmp_path, "train.epochs=1").fit(Watcher())
     before = (tmp_path / STATE_FILE).read_bytes()

@@ -151,15 +151,23 @@ class Run:
         started = saved = time.perf_counter()
         before = progress.seconds
         for index in range(progress.batch, len(batches)):
-            rate = learning_rate(self.settings.train, number + index / len(batches))
-            self.step(clips[batches[index]], number, index, rate)
+            self.step(clips[batches[index]], number, index, self.rate(index, len(batches)))
             now = time.perf_counter()
             progress.batch, progress.seconds = index + 1, before + now - started
             watcher.batch_done()
             if now - saved > 60 * self.settings.train.save_minutes:
                 self.keep_state()
                 saved = now
-        watcher.epoch_ends(self._finish_epoch(rate))
+        watcher.epoch_ends(self._finish_epoch(self.rate(len(batches) - 1, len(batches))))
+
+    def rate(self, batch: int, batches: int) -> float:
+        """Return the learning rate of a batch of the current epoch.
+
+        Args:
+            batch: Its number, from 0.
+            batches: Batches of the epoch.
+        """
+        return learning_rate(self.settings.train, self.progress.epoch + batch / batches)
 
     def step(self, clips: Clips, epoch: int, batch: int, rate: float) -> None:
         """Learn from one batch; each process takes its part of it."""
@@ -167,10 +175,8 @@ class Run:
             group["lr"] = rate
         rng = np.random.default_rng([self.settings.seed, 3, epoch, batch])
         torch.manual_seed(int(rng.integers(2**62)) + self.fabric.global_rank)  # dropout
-        mine = np.array_split(np.arange(len(clips)), self.fabric.world_size)[
-            self.fabric.global_rank
-        ]
-        features, soft, targets = self.hear(clips, rng, slice(int(mine[0]), int(mine[-1]) + 1))
+        part = part_of(len(clips), self.fabric.global_rank, self.fabric.world_size)
+        features, soft, targets = self.hear(clips, rng, part)
         logits = self.wrapped(features)  # (clips, classes)
         losses = F.cross_entropy(
             logits.float(),
@@ -410,6 +416,24 @@ class Run:
                 "global_batch": self.global_batch,
             }
         )
+
+
+def part_of(clips: int, rank: int, processes: int) -> slice:
+    """Return the clips of a batch that one of several processes learns from.
+
+    Neighbours stay together, because mixup mixes neighbours.
+
+    Args:
+        clips: Clips in the batch of all processes.
+        rank: Number of the process, from 0.
+        processes: How many there are.
+
+    Example:
+        >>> [part_of(7, rank, 2) for rank in (0, 1)]
+        [slice(0, 4, None), slice(4, 7, None)]
+    """
+    pairs = (clips + 1) // 2
+    return slice(2 * (pairs * rank // processes), min(clips, 2 * (pairs * (rank + 1) // processes)))
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -216,8 +216,8 @@ def _refuse_idle(found: Sequence[Clips], sources: Sequence[Source], task: Task) 
     for clips, source in zip(found, sources, strict=True):
         if source.share is not None and not len(clips):
             raise DataError(
-                f"corpus {source.name} has a share of {source.share:g} and no training clip of task "
-                f"{task.name}: check its splits and the words it counts as, or leave it out"
+                f"corpus {source.name} has a share of {source.share:g} and no training clip of "
+                f"task {task.name}: check its splits and the words it counts as, or leave it out"
             )
 
 
