@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fix slow bench results docs constraints clean
+.PHONY: help demo test fix slow gpu bench results docs constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,7 @@ test: $(STAMP) ## what CI runs: format, lint, import floors, strict types, tests
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not gpu"
+	CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not gpu"
 
 fix: $(STAMP) ## let ruff format and mend what it can
 	$(BIN)/ruff format .
@@ -37,6 +37,9 @@ fix: $(STAMP) ## let ruff format and mend what it can
 
 slow: $(STAMP) ## the tests that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
+
+gpu: $(STAMP) ## the tests that need a GPU
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m gpu
 
 bench: $(STAMP) ## training speed, sizes and times of the models, preparation at full size
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python benchmarks/training_speed.py

@@ -5,7 +5,7 @@ python -u eval.py --config_env configs/env.yml \
     --model output/google_commands/RUN/best.pth.tar
 """
 
-from watchword.cli import eval_door
+from watchword.doors import eval_door
 
 if __name__ == "__main__":
     eval_door()

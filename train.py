@@ -4,7 +4,7 @@ python -u train.py --config_env configs/env.yml \
     --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0
 """
 
-from watchword.cli import train_door
+from watchword.doors import train_door
 
 if __name__ == "__main__":
     train_door()

@@ -1,10 +1,12 @@
 """Remake the tables of the README from saved reports and from the models themselves.
 
+    python benchmarks/results.py --collect output/google_commands/RUN --figures
     python benchmarks/results.py            # rewrite README.md
     python benchmarks/results.py --check    # exit code 1 if README.md is not what they say
 
-Reads ``docs/results/<run>/<split>.json``, the ``report.json`` of each run's evaluations, and writes
-what stands between the marks ``<!-- models -->`` and ``<!-- results -->`` and their ends.
+Collecting copies a run's settings, log and reports of valid and test into ``docs/results/<run>/``.
+Rewriting reads ``docs/results/<run>/<split>/report.json`` and writes what stands between the marks
+``<!-- models -->`` and ``<!-- results -->`` of README.md and their ends.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from watchword.page import rate
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 WIDTHS = {"lambda_resnet18": (1, 2)}
+SPLITS = ("valid", "test")
 PAGES = {"tc_resnet14_paper": "tc_resnet14", "tc_resnet8": "tc_resnet14"}
 
 
@@ -47,10 +50,8 @@ def results_table() -> str:
         "| run | valid, clips that v0.02 kept | valid, all | open test | test, without silence |",
         "|---|---|---|---|---|",
     ]
-    for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
-        valid, test = (
-            json.loads((folder / f"{split}.json").read_text()) for split in ("valid", "test")
-        )
+    for folder in sorted(path for path in RESULTS.glob("*") if path.is_dir()):
+        valid, test = (json.loads((folder / split / "report.json").read_text()) for split in SPLITS)
         cells = [part(valid, "kept"), rate(valid), rate(test), part(test, "without_silence")]
         rows.append(f"| [{folder.name}](docs/results/{folder.name}) | {' | '.join(cells)} |")
     return "\n".join(rows)
@@ -60,6 +61,23 @@ def part(report: dict[str, Any], name: str) -> str:
     """Return one part's accuracy with count and interval."""
     found = report["parts"][name]
     return rate(found) if found else "–"
+
+
+def collect(run: Path, *, has_figures: bool) -> None:
+    """Copy what a run leaves to show into ``docs/results/``."""
+    place = RESULTS / run.name
+    for name in ("config.yml", "metrics.jsonl"):
+        write_whole(place / name, (run / name).read_bytes())
+    for split in SPLITS:
+        (found,) = run.glob(f"eval-*-{split}")
+        write_whole(place / split / "report.json", (found / "report.json").read_bytes())
+        page = (found / "report.md").read_text()
+        if has_figures:
+            for figure in found.glob("*.png"):
+                write_whole(place / split / figure.name, figure.read_bytes())
+        else:
+            page = re.sub(r"!\[([^\]]*)\]\([^)]*\)\n\n\*[^\n]*\*\n\n?", "", page)
+        write_whole(place / split / "report.md", page.encode())
 
 
 def rewritten(text: str) -> str:
@@ -74,7 +92,11 @@ def main() -> int:
     """Rewrite or check the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; tell if it is stale")
+    parser.add_argument("--collect", type=Path, help="folder of a run with both reports")
+    parser.add_argument("--figures", action="store_true", help="collect the figures as well")
     arguments = parser.parse_args()
+    if arguments.collect:
+        collect(arguments.collect, has_figures=arguments.figures)
     readme = ROOT / "README.md"
     text = readme.read_text()
     made = rewritten(text)

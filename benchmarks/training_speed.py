@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from watchword import build
+from watchword import build, devices
 from watchword.config import load_settings
 from watchword.data.clips import prepare
 from watchword.data.rows import Source
@@ -68,7 +68,8 @@ def published(network: nn.Module) -> nn.Module:
     """Replace every lambda layer by its published form, in place."""
     for name, part in list(network.named_children()):
         if isinstance(part, TemporalLambda):
-            setattr(network, name, PublishedLambda(part.heads * part.value_depth))
+            channels = part.heads * part.value_depth
+            setattr(network, name, PublishedLambda(channels, scope=part.scope))
         else:
             published(part)
     return network
@@ -103,7 +104,7 @@ def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[st
     """Return clips per second of both, and their ratio."""
     settings, _ = load_settings(CONFIG, [f"model.width={arguments.width}"])
     source = Source(folder.name, prepare(folder, cache))
-    fabric = build.fabric(settings.train, processes=1)
+    fabric = devices.fabric(settings.train, processes=1)
     run = Run(settings, [source], cache, fabric)
     run.learn_normalisation()
     run.wrapped, run.optimizer = fabric.setup(run.network, run.optimizer)

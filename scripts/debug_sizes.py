@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from watchword.console import Console
+from watchword.errors import ConfigError, WatchwordError
 from watchword.timing import time_models
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -18,15 +19,22 @@ parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=15, help="the median of so many is printed")
 
 if __name__ == "__main__":
-    arguments = parser.parse_args()
-    with Console() as console:
-        console.table(
-            time_models(
-                outputs=arguments.outputs,
-                frames=arguments.frames,
-                threads=arguments.threads,
-                rounds=arguments.rounds,
+    asked = parser.parse_args()
+    title = f"one clip of {asked.frames} frames, {asked.threads} thread(s), eager"
+    try:
+        if min(asked.threads, asked.rounds) < 1:
+            raise ConfigError(
+                f"--threads {asked.threads} and --rounds {asked.rounds} were given, and both must "
+                "be above 0: give higher numbers"
+            )
+        with Console() as console:
+            records = time_models(
+                outputs=asked.outputs,
+                frames=asked.frames,
+                threads=asked.threads,
+                rounds=asked.rounds,
                 told=lambda done, total: console.progress("timing", done, total),
-            ),
-            title=f"one clip of {arguments.frames} frames, {arguments.threads} thread(s), eager",
-        )
+            )
+            console.table(records, title=title)
+    except WatchwordError as fault:
+        parser.exit(2, f"{' '.join(str(fault).split())}\n")

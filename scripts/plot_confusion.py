@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from watchword import plots
+from watchword import jobs
 from watchword.errors import WatchwordError
-from watchword.scores import load_runs
 
 parser = argparse.ArgumentParser(description="Confusion matrix of one evaluated model.")
 parser.add_argument("report", type=Path, help="report folder, or scores.npz file")
@@ -20,7 +19,6 @@ parser.add_argument("--out", type=Path, default=Path("confusion.png"), help="PNG
 if __name__ == "__main__":
     arguments = parser.parse_args()
     try:
-        ((name, scores),) = load_runs([arguments.report]).items()
-        print(plots.save(plots.confusion_of_run(scores, name), arguments.out))
+        print(jobs.plot("confusion", [arguments.report], arguments.out))
     except WatchwordError as fault:
         parser.exit(2, f"{fault}\n")

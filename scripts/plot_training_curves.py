@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from watchword import plots
+from watchword import jobs
 from watchword.errors import WatchwordError
 
 parser = argparse.ArgumentParser(description="Training curves of runs in one figure.")
@@ -19,6 +19,6 @@ parser.add_argument("--out", type=Path, default=Path("training_curves.png"), hel
 if __name__ == "__main__":
     arguments = parser.parse_args()
     try:
-        print(plots.save(plots.training_curves(arguments.runs), arguments.out))
+        print(jobs.plot("training", arguments.runs, arguments.out))
     except WatchwordError as fault:
         parser.exit(2, f"{fault}\n")

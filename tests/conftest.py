@@ -104,11 +104,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="session")
 def trained(world: World) -> World:
     """The same after ``train.py`` as a user types it: two epochs of two steps."""
-    from watchword import cli
+    from watchword.doors import train_door
 
     words = ["--config_env", world.env, "--config_exp", world.config, "--data", world.speech]
     with pytest.raises(SystemExit) as exit_:
-        cli.train_door([str(word) for word in words])
+        train_door([str(word) for word in words])
     assert exit_.value.code == 0
     return world
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from watchword import audio, augment, build, features, models
+from watchword import audio, augment, build, devices, features, models
 from watchword.config import (
     AugmentSettings,
     CorpusSettings,
@@ -341,7 +341,7 @@ def test_the_optimiser_is_the_one_that_is_asked_for() -> None:
         ),
         (0, {"gpu": 0}, r"--gpu 0 was asked for and this machine has no GPU"),
         (2, {"gpu": 2}, r"--gpu 2 was asked for and this machine has 2 GPUs, numbered from 0"),
-        (2, {"gpu": -1}, r"--gpu -1 was asked for"),
+        (2, {"gpu": -2}, r"--gpu -2 was asked for"),
         (2, {"processes": 3}, r"--processes 3 was asked for and this machine has 2 GPUs"),
         (0, {"processes": 0}, r"--processes 0 was asked for .* at least 1"),
         (2, {"gpu": 1, "processes": 1}, r"give --gpu or --processes"),
@@ -352,11 +352,16 @@ def test_devices_that_are_not_there_are_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
     with pytest.raises(ConfigError, match=message):
-        build.fabric(TrainSettings(), **asked)  # type: ignore[arg-type]
+        devices.fabric(TrainSettings(), **asked)  # type: ignore[arg-type]
 
 
 def test_without_a_gpu_one_process_runs_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    fabric = build.fabric(TrainSettings(precision="bf16"))
+    fabric = devices.fabric(TrainSettings(precision="bf16"))
     assert (fabric.device, fabric.world_size) == (CPU, 1)
-    assert build.device(None) == CPU
+    assert devices.device(None) == CPU
+
+
+def test_the_cpu_can_be_chosen_where_there_are_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.device(devices.CPU) == CPU

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ import pytest
 import torch
 
 from conftest import Ask, World, listing
-from watchword import audio, checkpoint, jobs
+from watchword import audio, checkpoint, jobs, model_jobs, scores
 from watchword.checkpoint import Checkpoint
-from watchword.config import ModelSettings, Settings, load_settings
+from watchword.config import (
+    CorpusSettings,
+    DataSettings,
+    ModelSettings,
+    Settings,
+    load_environment,
+    load_settings,
+)
 from watchword.data import archives, synth
 
 
@@ -76,6 +84,13 @@ def test_info_tells_what_a_checkpoint_is(ask: Ask, tmp_path: Path) -> None:
     assert "lambda_resnet18" in ask("info", path).out
 
 
+@pytest.mark.parametrize("option", ["--width", "--outputs", "--frames", "--mels"])
+def test_a_checkpoint_is_not_asked_for_other_sizes(ask: Ask, tmp_path: Path, option: str) -> None:
+    path = write_checkpoint(tmp_path / "best", Settings(model=ModelSettings(width=0.25)))
+    line = ask("info", path, option, 1).line
+    assert f"{option} was given with {path}, and a checkpoint has its own sizes: leave" in line
+
+
 def test_info_refuses_what_is_no_model(ask: Ask, tmp_path: Path) -> None:
     assert "no model is called 'res16': did you mean res15?" in ask("info", "res16").line
     for path in (tmp_path / "best.pth.tar", "best.safetensors"):
@@ -129,6 +144,43 @@ def test_eval_tells_people_the_headline_and_where_the_report_is(
     assert "task 12, valid" in headline
     # other data, other folder: one report never takes the place of another
     assert where == f"report: {tmp_path}/run/eval-12-valid-other/report.md"
+
+
+def test_a_folder_that_training_knows_keeps_its_section(trained: World, tmp_path: Path) -> None:
+    def section(data: Path, *folders: str) -> CorpusSettings | None:
+        corpora = [CorpusSettings(folder=name, hold_out=(name,)) for name in folders]
+        return jobs._section_of(data, corpora, load_environment(trained.env))
+
+    known = trained.speech
+    link = tmp_path / "link"
+    link.symlink_to(known)
+    assert section(known, "other", "speech").hold_out == ("speech",)  # below the data folder
+    assert section(link, str(known)).hold_out == (str(known),)  # by its place
+    assert section(tmp_path / "mine", "/elsewhere/mine", "x").hold_out == ("/elsewhere/mine",)
+    assert section(known.parent / "." / "speech", "x/speech").hold_out == ("x/speech",)
+    assert section(tmp_path / "other", "speech", str(known)) is None
+
+
+def test_eval_takes_the_words_of_a_folder_as_training_did(
+    ask: Ask, trained: World, tmp_path: Path
+) -> None:
+    known = checkpoint.load(trained.checkpoint)
+    section = CorpusSettings(folder="speech", words={"seven": "yes"}, hold_out=("happy",))
+    settings = known.settings.model_copy(update={"data": DataSettings(corpora=(section,))})
+    checkpoint.save(replace(known, settings=settings), tmp_path / "best")
+    renamed = shutil.copytree(trained.speech, tmp_path / "renamed")
+    words = ["eval", tmp_path / "best.pth.tar", "--env", trained.env, "--data"]
+    told, heard = {}, {}
+    for folder in (trained.speech, renamed):
+        answer = ask(*words, folder, "--output", tmp_path / "report")
+        assert answer.code == 0
+        told[folder] = "words taken as spelled" in answer.err
+        found = scores.load(tmp_path / "report" / "scores.npz")
+        spoken = zip(found.words, found.targets, found.heard, strict=True)
+        heard[folder] = {(str(w), found.labels[t], bool(h)) for w, t, h in spoken}
+    assert told == {trained.speech: False, renamed: True}
+    assert {("seven", "yes", True), ("happy", "_unknown_", False)} <= heard[trained.speech]
+    assert ("seven", "_unknown_", True) in heard[renamed]
 
 
 def test_a_model_may_be_asked_its_own_task_by_name(trained: World, ask: Ask) -> None:
@@ -358,10 +410,39 @@ def test_preparing_says_what_there_is(ask: Ask, speech: Path, tmp_path: Path) ->
     assert record["fingerprint"] in answer.out
 
 
+def test_recordings_that_are_left_out_are_said(
+    ask: Ask, speech: Path, tmp_path: Path, trained: World
+) -> None:
+    (tmp_path / "env.yml").write_text(f"datasets: {tmp_path}\n")
+    (speech / "yes" / "c_nohash_0.wav").write_bytes(b"no audio at all")
+    where = ["--env", tmp_path / "env.yml"]
+    said = "mine: 1 of 5 recordings are no usable audio and are left out: see "
+    (tmp_path / "x.yml").write_text(
+        "task: {keywords: [yes, no], unknown: none, has_silence: false}\n"
+        "model: {name: tc_resnet8, width: 0.25}\n"
+        "train: {epochs: 1, batch_size: 2, settle_batches: 0}\n"
+    )
+    commands = {
+        "prepare": ["data", "prepare", speech],
+        "train": ["train", tmp_path / "x.yml", "--data", speech],
+        "eval": ["eval", trained.checkpoint, "--data", speech, "--output", tmp_path / "report"],
+    }
+    for name, words in commands.items():
+        err = ask(*words, *where).err
+        assert err.count(said) == 1, (name, err)
+        place = Path(err.partition(said)[2].splitlines()[0])
+        assert place.read_text().splitlines()[1].startswith("yes/c_nohash_0.wav,"), name
+    assert ask("data", "prepare", speech, *where, "--json").err == ""
+
+
 def test_synthetic_speech_is_made_where_it_is_asked_for(ask: Ask, tmp_path: Path) -> None:
-    answer = ask("data", "synth", tmp_path / "x", "--words", "yes, no", "--variants", 1)
+    words = ["--words", "yes, no", "--variants", 1]
+    answer = ask("data", "synth", tmp_path / "x", *words)
     assert (answer.code, answer.out) == (0, f"speech is in {tmp_path / 'x'}\n")
     assert len(list((tmp_path / "x" / "yes").glob("*.wav"))) == 3  # one each for three splits
+    record = json.loads(ask("data", "synth", tmp_path / "z", *words, "--seed", 3, "--json").out)
+    made = {"folder": str(tmp_path / "z"), "words": ["yes", "no"], "variants": 1, "seed": 3}
+    assert record == made
     assert "words to speak" in ask("data", "synth", tmp_path / "y", "--words", "Yes!").line
 
 
@@ -377,14 +458,18 @@ def test_a_public_archive_is_fetched_by_name(
 
     monkeypatch.setattr(archives, "fetch", fetch)
     (tmp_path / "env.yml").write_text("datasets: here\n")
-    answer = ask("data", "fetch", "speech_commands_v0.01", "--env", tmp_path / "env.yml")
-    assert answer.out == "speech_commands_v0.01 is in here/speech_commands_v0.01\n"
+    words = ["data", "fetch", "speech_commands_v0.01", "--env", tmp_path / "env.yml"]
+    assert ask(*words).out == "speech_commands_v0.01 is in here/speech_commands_v0.01\n"
+    answer = ask(*words, "--json")
+    folder = "here/speech_commands_v0.01"
+    assert json.loads(answer.out) == {"name": "speech_commands_v0.01", "folder": folder}
+    assert answer.err == ""
 
 
 # -------------------------------------------------------------------------------------------- plot
 
 
-@pytest.mark.parametrize("kind", ["training", "roc", "det", "confusion"])
+@pytest.mark.parametrize("kind", ["training", "curves", "roc", "det", "confusion"])
 def test_every_figure_is_drawn_and_named(
     ask: Ask, trained: World, tmp_path: Path, kind: str
 ) -> None:
@@ -397,7 +482,7 @@ def test_every_figure_is_drawn_and_named(
 def test_figures_that_cannot_be_drawn_are_refused(ask: Ask, trained: World, tmp_path: Path) -> None:
     report, other, output = trained.run / "eval-12-valid", tmp_path / "other", tmp_path / "x.png"
     other.mkdir()
-    for kind in ("training", "roc", "det", "confusion"):
+    for kind in ("training", "curves", "roc", "det", "confusion"):
         assert "cannot be read" in ask("plot", kind, other, "-o", output).line
     shutil.copy(report / "scores.npz", other)
     message = "2 reports were given and one confusion matrix is drawn: give one"
@@ -437,7 +522,7 @@ def test_an_interrupted_command_says_so(ask: Ask, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_words: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "info", interrupted)
+    monkeypatch.setattr(model_jobs, "info", interrupted)
     answer = ask("info")
     assert answer.code == 130
     assert answer.err.endswith("interrupted; the same command goes on where this one stopped\n")
@@ -447,7 +532,7 @@ def test_what_the_system_refuses_is_one_line(ask: Ask, monkeypatch: pytest.Monke
     def refused(*_words: object, **_named: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/root/secret")
 
-    monkeypatch.setattr(jobs, "info", refused)
+    monkeypatch.setattr(model_jobs, "info", refused)
     assert ask("info").line.startswith("watchword: /root/secret: Permission denied; check the path")
 
 
@@ -457,14 +542,14 @@ def test_our_own_mistakes_are_not_hidden(ask: Ask, monkeypatch: pytest.MonkeyPat
     def broken(*_words: object, **_named: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(jobs, "info", broken)
+    monkeypatch.setattr(model_jobs, "info", broken)
     with pytest.raises(ZeroDivisionError):
         cli.main(["info"])
 
     def missing(*_words: object, **_named: object) -> None:
         raise ModuleNotFoundError("no such room", name="watchword.cellar")
 
-    monkeypatch.setattr(jobs, "info", missing)
+    monkeypatch.setattr(model_jobs, "info", missing)
     with pytest.raises(ModuleNotFoundError, match="no such room"):
         cli.main(["info"])
 
@@ -495,7 +580,7 @@ def test_a_missing_package_is_answered_with_its_install_command(
         def missing(*_words: object, **_named: object) -> None:
             raise ModuleNotFoundError(f"No module named '{package}'", name=f"{package}.part")
 
-        for owner, name in ((jobs, "info"), (jobs, "plot"), (synth, "synthesise")):
+        for owner, name in ((model_jobs, "info"), (jobs, "plot"), (synth, "synthesise")):
             monkeypatch.setattr(owner, name, missing)
     line = ask(*words).line
     assert f"is not installed, and this needs it: pip install 'watchword[{extra}]'" in line

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from typer.main import get_command
 
 import watchword
-from watchword import cli, jobs, models
+from watchword import cli, doors, model_jobs, models
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -111,8 +111,8 @@ def test_every_published_command_exists(
     page: Path, door: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs: list[Any] = []
-    monkeypatch.setattr(cli, "run", lambda program, *_: programs.append(program))
-    getattr(cli, f"{door}_door")()
+    monkeypatch.setattr(doors, "run", lambda program, *_: programs.append(program))
+    getattr(doors, f"{door}_door")()
     for words in words_after(rf"python3?(?: -u)? {door}\.py", page):
         parse(get_command(programs[0]), words)
 
@@ -167,7 +167,7 @@ def ask(command: str) -> tuple[dict[str, Any], dict[str, Any]]:
     _, name, *words = shlex.split(command.removeprefix("watchword "))
     given = {key.strip("-"): float(value) for key, value in zip(*[iter(words)] * 2, strict=True)}
     asked = {"width": given.get("width", 1.0), **{k: int(given[k]) for k in ("outputs", "frames")}}
-    (answer,) = jobs.info(name, mels=None, **asked)
+    (answer,) = model_jobs.info(name, mels=None, **asked)
     return answer, asked
 
 

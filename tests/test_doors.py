@@ -8,13 +8,17 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from conftest import PYTHON, ROOT, TINY_SETTINGS, Ask, World
-from watchword.cli import eval_door, train_door
+from watchword import jobs, model_jobs
+from watchword.doors import eval_door, train_door
 
 RUN = "output/google_commands/lambda_resnet18-k0.25-task-12-tiny-seed0"
 
@@ -81,8 +85,9 @@ def test_the_two_commands_of_the_users_page_work_as_written(
     out, err = capsys.readouterr()
     assert json.loads(out)["task"] == "12"
     assert err == (
-        "note: configs/google_commands/WIDE.yml says task 35, not 12 and model.width 2, not 0.25 "
-        "as best.pth.tar; the checkpoint's own settings are used\n"
+        "note: configs/google_commands/WIDE.yml differs from best.pth.tar in task (35, not 12), "
+        "model.width (2.0, not 0.25), name (default, not tiny) and 6 more; the checkpoint's own "
+        "settings are used\n"
     )
     assert shell(f"{words} --config_exp configs/google_commands/OTHER.yml") == 2
     out, err = capsys.readouterr()
@@ -116,6 +121,40 @@ def test_the_doors_take_overrides_data_and_json(ask: Ask, trained: World) -> Non
     env = ["--config_env", trained.env]
     record = json.loads(ask(*words, *env, "--split", "valid", program=eval_door).out)
     assert (record["task"], record["split"]) == ("core-10", "valid")
+
+
+def test_training_may_be_spread_over_processes_and_machines(
+    ask: Ask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(jobs, "train", lambda *_words, **named: asked.update(named))
+    words = ["--config_exp", world.config, "--processes", 2, "--nodes", 3, "--gpu", -1]
+    assert ask(*words, program=train_door).code == 0
+    assert [asked[key] for key in ("processes", "nodes", "gpu")] == [2, 3, -1]
+    assert "-1 for the CPU" in " ".join(ask("-h", program=train_door).out.split())
+
+
+def test_settings_are_compared_key_by_key(trained: World, tmp_path: Path) -> None:
+    other = tmp_path / "other.yml"
+    for change, told in (
+        ({}, ""),
+        ({"train.epochs": 3}, " differs from best.pth.tar in train.epochs (3, not 2)"),
+        ({"augment": {}}, " differs from best.pth.tar in augment.shift"),
+        ({"task": {"keywords": ["yes"]}}, " differs from best.pth.tar in task"),
+        (
+            {"seed": 1, "features.mels": 20, "name": "x"},
+            " differs from best.pth.tar in features.mels (20, not 40), name (x, not tiny), "
+            "seed (1, not 0)",
+        ),
+    ):
+        tree = YAML().load((trained.run / "config.yml").read_text())
+        for key, value in change.items():
+            *above, last = key.split(".")
+            reduce(dict.__getitem__, above, tree)[last] = value
+        with other.open("w") as file:
+            YAML().dump(tree, file)
+        difference = model_jobs.differs(other, trained.checkpoint)
+        assert difference == (f"{other}{told}" if told else "")
 
 
 def test_the_doors_say_what_they_lack(ask: Ask) -> None:

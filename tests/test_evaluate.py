@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +13,19 @@ import torch
 from conftest import World
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
-from watchword.config import Settings, load_environment, load_settings
+from watchword.config import (
+    CorpusSettings,
+    DataSettings,
+    OwnTask,
+    Settings,
+    load_environment,
+    load_settings,
+)
 from watchword.data.rows import Source
 from watchword.data.sampling import evaluation
 from watchword.data.tasks import find_task
 from watchword.errors import CheckpointError, DataError
-from watchword.evaluate import INT16_SCALE, answers, outputs_for, report, score
+from watchword.evaluate import INT16_SCALE, answers, hearing, outputs_for, report, score
 from watchword.scores import Scores
 
 
@@ -133,6 +142,52 @@ def test_dropped_clips_are_marked(loaded: Checkpoint, corpora: list[Source]) -> 
     marked = replace(source, store=replace(source.store, manifest=manifest))
     scores = score(loaded, [marked], find_task("12"), "valid")
     assert scores.names[scores.dropped].tolist() == [clip]
+
+
+def test_on_the_official_test_archive_words_never_heard_are_told_apart(
+    trained: World, loaded: Checkpoint, corpora: list[Source], tmp_path: Path
+) -> None:
+    clip = next(trained.speech.glob("yes/*.wav"))
+    for name in ("yes/a", "_unknown_/bed_b", "_unknown_/house_c", "_silence_/d"):
+        place = tmp_path / "archive" / f"{name}_nohash_0.wav.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, place)
+    section, where = CorpusSettings(folder=str(tmp_path / "archive")), load_environment(trained.env)
+    archive = build.source(section, where, train_on_dropped=True)
+    assert archive.store.manifest.layout == "commands-test"
+    scores = score(loaded, [archive], find_task("12"), "test")
+    found = zip(scores.words, scores.parts, scores.heard, strict=True)
+    assert sorted(found) == [
+        ("_silence_", "task", True),
+        ("bed", "task", True),
+        ("house", "task", False),  # task 12 keeps it apart
+        ("yes", "task", True),
+    ]
+    parts = report(scores, loaded, [archive], trained.checkpoint)["parts"]
+    counts = {name: parts[name]["count"] for name in ("unknown", "unknown_heard", "held_out")}
+    assert counts == {"unknown": 2, "unknown_heard": 1, "held_out": 1}
+
+
+def test_training_heard_what_neither_its_task_nor_its_corpora_left_out(
+    corpora: list[Source],
+) -> None:
+    def with_corpora(*hold_out: tuple[str, ...], task: str | OwnTask = "core-10") -> Checkpoint:
+        sections = tuple(CorpusSettings(folder="x", hold_out=words) for words in hold_out)
+        settings = Settings(task=task, data=DataSettings(corpora=sections))
+        return Checkpoint(settings, settings.find_task().labels, {}, {})
+
+    (other,) = corpora
+    own = replace(other, hold_out=("cat",), words={"haus": "house", "jes": "yes"})
+    assert not hearing(with_corpora(()))(other, "house")  # never heard in core-10
+    assert not hearing(with_corpora(()))(own, "haus")  # counts as house here
+    assert not hearing(with_corpora(()))(other, "on")  # left out of core-10
+    assert not hearing(with_corpora(()))(own, "cat")  # held out of the corpus at hand
+    assert not hearing(with_corpora(("dog",), ("dog", "bed")))(other, "dog")  # of all corpora
+    is_heard = hearing(with_corpora(("dog",), ("dog", "bed")))
+    assert all(is_heard(other, word) for word in ("bed", "yes", "cat", "banana"))
+    assert is_heard(own, "jes")
+    # a task of one's own that has the word as keyword hears it
+    assert hearing(with_corpora((), task=OwnTask(keywords=("house", "yes"))))(other, "house")
 
 
 def test_scores_are_the_same_every_time(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from watchword.data import layouts
+from watchword.data.commands import hash_percent, which_split
+from watchword.data.layouts import tree_utterances
 from watchword.data.utterance import Utterance
 from watchword.errors import DataError
 
@@ -121,3 +123,16 @@ def test_three_speakers_are_enough_for_three_splits() -> None:
     found = layouts.tree_utterances(names)
     assert {u.split for u in found} == {"train", "valid", "test"}
     assert all(len({u.split for u in found if u.speaker == who}) == 1 for who in ("a1", "b1", "c1"))
+
+
+def test_who_stands_in_for_an_empty_split_is_the_nearest_in_hash_order_whoever_else_is_added() -> (
+    None
+):
+    few = [f"spk{number}" for number in range(60) if which_split(f"spk{number}") == "train"][:6]
+    nearest = min(few, key=hash_percent)
+    farther = [f"aa{n}" for n in range(60) if hash_percent(f"aa{n}") > hash_percent(nearest)][:5]
+    for speakers in (few, [*farther, *few]):
+        names = {"yes": [f"yes/{speaker}_nohash_{i}.wav" for speaker in speakers for i in (0, 1)]}
+        found = {said.speaker: said.split for said in tree_utterances(names)}
+        assert found[nearest] == "valid"
+        assert list(found.values()).count("valid") == 1

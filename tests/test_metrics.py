@@ -44,6 +44,7 @@ def answers(
         corpora=np.array(corpora or ["speech"] * clips),
         parts=np.array(parts or ["task"] * clips),
         dropped=np.zeros(clips, bool),
+        heard=np.ones(clips, bool),
         targets=np.array(targets),
         logits=logits,
     )
@@ -59,7 +60,8 @@ def ranked(posteriors: list[float], is_keyword: list[bool]) -> Scores:
     columns = {
         name: getattr(scores, name) for name in ("task", "split", "labels", "names", "words")
     }
-    columns |= {name: getattr(scores, name) for name in ("speakers", "corpora", "parts", "dropped")}
+    more = ("speakers", "corpora", "parts", "dropped", "heard")
+    columns |= {name: getattr(scores, name) for name in more}
     return Scores(**columns, targets=scores.targets, logits=logits)
 
 

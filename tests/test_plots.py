@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from watchword import canvas, plots
+from watchword import canvas, jobs, pictures, plots
 from watchword.errors import DataError, WatchwordError
 from watchword.groups import Speakers
 from watchword.metrics import ClassRates, Curve, Rate
@@ -34,6 +34,7 @@ def scores(seed: int = 0, *, task: str = "demo", skill: float = 2.0) -> Scores:
         corpora=np.full(120, "speech"),
         parts=np.full(120, "task"),
         dropped=np.zeros(120, bool),
+        heard=np.ones(120, bool),
         targets=targets,
         logits=rng.normal(size=(120, 3)) + skill * np.eye(3)[targets],
     )
@@ -136,6 +137,14 @@ def test_runs_share_one_figure() -> None:
         assert names == ["k1", "k2"]
 
 
+def test_every_figure_of_runs_says_what_it_is_measured_on() -> None:
+    runs = {"k1": scores()}
+    of = "task demo, valid, keywords pooled"
+    assert plots.roc_of_runs(runs).axes[0].get_title(loc="left") == f"ROC, {of}"
+    assert plots.det_of_runs(runs).axes[0].get_title(loc="left") == f"DET, {of}"
+    assert plots.roc_det_of_runs(runs).get_suptitle() == of
+
+
 def test_runs_of_different_tasks_are_refused() -> None:
     with pytest.raises(
         DataError, match=r"found demo/valid \(3 labels\), other/valid.*draw the oth"
@@ -152,6 +161,16 @@ def test_training_curves_show_the_best_epoch(tmp_path: Path) -> None:
     assert "best: 90.0 % at epoch 2" in accuracy.get_legend_handles_labels()[1]
     np.testing.assert_allclose(loss.lines[0].get_ydata(), [1, 1 / 2, 1 / 3])
     np.testing.assert_allclose(rate.lines[0].get_ydata(), [0.1] * 3)
+
+
+def test_a_log_is_read_from_its_file_or_its_folder(tmp_path: Path) -> None:
+    log = log_line(2, loss=9.0) + log_line(1) + log_line(2) + log_line(3)[:20]
+    (tmp_path / pictures.LOG_NAME).write_text(log)
+    records = pictures.read_log(tmp_path)
+    assert [(record["epoch"], record["loss"]) for record in records] == [(1, 1.0), (2, 0.5)]
+    assert pictures.read_log(tmp_path / "metrics.jsonl") == records
+    with pytest.raises(DataError, match="No such file or directory"):
+        pictures.read_log(tmp_path / "nowhere")
 
 
 def test_an_epoch_done_again_counts_once_and_a_cut_line_not_at_all(tmp_path: Path) -> None:
@@ -235,32 +254,41 @@ def run_script(name: str, *words: str | Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["plot_roc.py", "plot_det.py"])
-def test_scripts_draw_several_runs(tmp_path: Path, name: str) -> None:
-    for run in ("k1", "k2"):
+@pytest.mark.parametrize(
+    ("name", "kind", "of"),
+    [
+        ("plot_roc_det.py", "curves", ["k1", "k2"]),
+        ("plot_confusion.py", "confusion", ["k1"]),
+        ("plot_training_curves.py", "training", ["k1", "k2"]),
+    ],
+)
+def test_a_script_draws_what_the_command_draws(
+    tmp_path: Path, name: str, kind: str, of: list[str]
+) -> None:
+    for run in of:
         save(scores(), tmp_path / run / "scores.npz")
-    out = tmp_path / "figure.png"
-    done = run_script(name, tmp_path / "k1", tmp_path / "k2", "--out", out)
+        (tmp_path / run / "metrics.jsonl").write_text(log_line(1) + log_line(2))
+    runs = [tmp_path / run for run in of]
+    done = run_script(name, *runs, "--out", tmp_path / "script.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert out.read_bytes().startswith(b"\x89PNG")
+    assert done.stdout == f"{tmp_path}/script.png\n"
+    jobs.plot(kind, runs, tmp_path / "command.png")
+    assert (tmp_path / "script.png").read_bytes() == (tmp_path / "command.png").read_bytes()
 
 
-def test_script_draws_a_confusion_matrix(tmp_path: Path) -> None:
-    save(scores(), tmp_path / "k1" / "scores.npz")
-    done = run_script("plot_confusion.py", tmp_path / "k1", "--out", tmp_path / "c.png")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "c.png").is_file()
-
-
-def test_script_draws_training_curves(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text(log_line(1) + log_line(2))
-    done = run_script("plot_training_curves.py", tmp_path, "--out", tmp_path / "t.png")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "t.png").is_file()
-
-
-def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    done = run_script("plot_roc.py", tmp_path / "nothing")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plot_roc_det.py", "nothing"], "no such file"),
+        (["plot_roc_det.py", ".", "--out", "x.pdf"], "x.pdf names no PNG"),
+        (["plot_confusion.py", "nothing", "--out", "x"], "x names no PNG"),
+        (["plot_training_curves.py", "nothing"], "cannot be read as a training log"),
+        (["debug_sizes.py", "--frames", "1"], "needed at least 3"),
+        (["debug_sizes.py", "--rounds", "0"], "--threads 1 and --rounds 0 were given, and both"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    done = run_script(*words)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "no such file" in done.stderr
+    assert message in done.stderr

@@ -23,12 +23,12 @@ ENVIRONMENTS = sorted(set((ROOT / "configs").rglob("*.yml")) - set(CONFIGS))
 CLASSES = 12
 LIGHT_ROOMS = (
     *("units", "errors", "words", "files", "audio", "scores", "metrics", "groups"),
-    *("report", "page", "plots", "pictures", "canvas", "cli"),
+    *("report", "page", "plots", "pictures", "canvas", "cli", "doors"),
 )
 COMMANDS = (
     *("", "train", "eval", "info", "data", "plot"),
     *("data fetch", "data prepare", "data check", "data synth"),
-    *("plot training", "plot roc", "plot det", "plot confusion"),
+    *("plot training", "plot curves", "plot roc", "plot det", "plot confusion"),
 )
 
 

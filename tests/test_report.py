@@ -41,6 +41,7 @@ def small(**changes: Any) -> Scores:
         "corpora": ["recordings"] * 5 + ["noise"] + ["recordings"] * 3,
         "parts": ["task"] * 6 + ["extra-unknown", "held-out", "held-out"],
         "dropped": [False, True] + [False] * 7,
+        "heard": [True] * 7 + [False] * 2,
         "targets": [0, 1, 1, 2, 2, 3, 2, 2, 2],
         "logits": np.eye(4)[[0, 0, 1, 2, 1, 3, 2, 2, 0]] * 4,
     }
@@ -64,6 +65,7 @@ def many() -> Scores:
         corpora=np.full(144, "recordings"),
         parts=np.full(144, "task"),
         dropped=np.zeros(144, bool),
+        heard=np.ones(144, bool),
         targets=targets,
         logits=logits,
     )
@@ -94,6 +96,13 @@ def test_the_parts_by_hand() -> None:
         "kept": (4, 5),
         "dropped": (0, 1),
     }
+
+
+def test_words_never_heard_are_told_apart_where_they_count_for_accuracy() -> None:
+    archive = small(parts=["task"] * 9)  # as the official test archive lies on disk
+    parts = build_report(archive, provenance=PROVENANCE)["parts"]
+    found = {name: (part["correct"], part["count"]) for name, part in parts.items()}
+    assert (found["unknown"], found["unknown_heard"], found["held_out"]) == ((3, 5), (2, 3), (1, 2))
 
 
 def test_only_task_clips_count_for_accuracy() -> None:
@@ -163,7 +172,7 @@ def test_the_page_says_what_an_honest_reader_asks() -> None:
     for line in (
         "without the clips that v0.02 dropped 80.0 % (4/5; 95 % ",
         "without silence 60.0 % (3/5; 95 % ",
-        "| unknown words that training never hears | 50.0 % (1/2; 95 % ",
+        "| unknown words that training never heard | 50.0 % (1/2; 95 % ",
         "| `no` → `yes` | 1 | `c/1.wav` |",
         "| `house` | never | 50.0 % (1/2; 95 % ",
         "| corpus noise | 100.0 % (1/1; 95 % ",

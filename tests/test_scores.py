@@ -25,6 +25,7 @@ def four_clips(**changes: Any) -> Scores:
         "corpora": ["speech"] * 4,
         "parts": ["task"] * 4,
         "dropped": [False, True, False, False],
+        "heard": [True, True, False, True],
         "targets": [0, 1, 2, 3],
         "logits": [[3, 0, 0, 0], [2, 1, 0, 0], [0, 0, 4, 0], [0, 0, 0, 5]],
     }
@@ -39,6 +40,14 @@ def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
         mine, theirs = getattr(scores, field.name), getattr(again, field.name)
         np.testing.assert_array_equal(theirs, mine)
         assert np.asarray(theirs).dtype == np.asarray(mine).dtype
+
+
+def test_files_of_before_the_column_tell_by_the_part_what_training_heard(tmp_path: Path) -> None:
+    save(four_clips(parts=["task", "task", "held-out", "task"]), tmp_path / "scores.npz")
+    with np.load(tmp_path / "scores.npz") as file:
+        old = {name: file[name] for name in file if name != "heard"}
+    np.savez(tmp_path / "scores.npz", **old)
+    assert load(tmp_path / "scores.npz").heard.tolist() == [True, True, False, True]
 
 
 def test_same_scores_make_the_same_file(tmp_path: Path) -> None:
@@ -182,5 +191,5 @@ def test_a_failed_write_leaves_the_old_file_and_no_crumbs(
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataError, match=r"cannot be written .*choose another folder"):
+    with pytest.raises(DataError, match=r"cannot be written .*choose another"):
         save(four_clips(), tmp_path / "file" / "scores.npz")

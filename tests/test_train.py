@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from watchword import build, checkpoint
+from watchword import build, checkpoint, devices
 from watchword.config import Settings, TrainSettings, dump_settings, parse_settings
 from watchword.data.clips import ClipStore, prepare
 from watchword.data.rows import Source
 from watchword.errors import CheckpointError, DataError
+from watchword.pictures import LOG_NAME, read_log
+from watchword.progress import STATE_FILE, Watcher
 from watchword.schedule import Average, learning_rate
-from watchword.train import LOG_FILE, STATE_FILE, Run, Watcher, read_log
+from watchword.train import Run
 
 WORDS = ("left", "right", "up", "bed")
 TINY = """
@@ -71,7 +73,7 @@ def settings(*overrides: str) -> Settings:
 
 def start(tones: ClipStore, folder: Path, *overrides: str) -> Run:
     chosen = settings(*overrides)
-    return Run(chosen, [Source("tones", tones)], folder, build.fabric(chosen.train, processes=1))
+    return Run(chosen, [Source("tones", tones)], folder, devices.fabric(chosen.train, processes=1))
 
 
 def weights(folder: Path, stem: str = "last") -> dict[str, torch.Tensor]:
@@ -169,6 +171,27 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     a, b, c = (weights(tmp_path / name)["network.classify.weight"] for name in "abc")
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
+
+
+def test_a_batch_larger_than_the_epoch_is_learned_from_and_measured(
+    tones: ClipStore, tmp_path: Path
+) -> None:
+    start(tones, tmp_path, "train.epochs=1", "train.batch_size=500").fit(Watcher())
+    assert weights(tmp_path)["network.stem.0.norm.num_batches_tracked"] == 1
+    assert weights(tmp_path)["network.stem.0.norm.running_mean"].abs().max() > 0
+
+
+def test_a_diverged_run_with_clipping_says_so_too(tones: ClipStore, tmp_path: Path) -> None:
+    wild = ("train.learning_rate=1e30", "train.warmup_epochs=0", "train.gradient_clip=1e30")
+    with pytest.raises(DataError, match=r"loss of epoch 1 is nan: .* give the run another name"):
+        start(tones, tmp_path, *wild).fit(Watcher())
+
+
+def test_a_foreign_state_is_refused(tones: ClipStore, tmp_path: Path) -> None:
+    for content in ([1, 2], {"card": "x"}):
+        torch.save(content, tmp_path / STATE_FILE)
+        with pytest.raises(CheckpointError, match=r"is no state of a run: remove that folder"):
+            start(tones, tmp_path).fit(Watcher())
 
 
 def test_a_diverged_run_says_so_and_keeps_its_last_checkpoint(
@@ -306,7 +329,6 @@ def test_two_processes_hear_every_clip_once_and_match_one_with_the_doubled_batch
         *common,
         "name=two",
         "train.batch_size=8",
-        "train.settle_batches=0",
         "--processes",
         "2",
     )
@@ -316,7 +338,6 @@ def test_two_processes_hear_every_clip_once_and_match_one_with_the_doubled_batch
         *common,
         "name=one",
         "train.batch_size=16",
-        "train.settle_batches=0",
         "--processes",
         "1",
     )
@@ -336,6 +357,25 @@ def test_two_processes_hear_every_clip_once_and_match_one_with_the_doubled_batch
             assert torch.allclose(value, b[name], rtol=1e-3, atol=1e-4), name
 
 
+@pytest.mark.parametrize("fault", ["no speech", "no room"])
+def test_of_two_processes_one_says_what_is_wrong_in_one_line(
+    tones: ClipStore, tmp_path: Path, fault: str
+) -> None:
+    data = tones.manifest.folder
+    if fault == "no speech":
+        data = tmp_path / "empty"
+        data.mkdir()
+    words = command(tmp_path, data, "name=two", "--processes", "2")
+    if fault == "no room":  # a file stands where only the first process will write
+        run_folder(tmp_path, "two").parent.mkdir(parents=True)
+        run_folder(tmp_path, "two").write_text("")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.count("watchword: ") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_bits(tones: ClipStore, tmp_path: Path) -> None:
     data = tones.manifest.folder
@@ -346,8 +386,11 @@ def test_a_killed_process_goes_on_to_the_same_bits(tones: ClipStore, tmp_path: P
     killed = command(tmp_path, data, *words, "name=killed")
     for epochs in (2, 11, 19):
         process = subprocess.Popen(killed, env=environment, stderr=subprocess.DEVNULL)
-        log = run_folder(tmp_path, "killed") / LOG_FILE
+        log = run_folder(tmp_path, "killed") / LOG_NAME
+        deadline = time.monotonic() + 300
         while not log.is_file() or len(log.read_text().splitlines()) < epochs:
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline, "the run is stuck"
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -366,5 +409,5 @@ def test_a_checkpoint_tells_where_it_comes_from(tones: ClipStore, tmp_path: Path
         assert kept.provenance["data"] == {"tones": tones.fingerprint}
         assert {"seed", "commit", "command", "epoch", "threads"} <= set(kept.provenance)
     assert torch.load(tmp_path / "last.pth.tar", weights_only=True)["state_dict"]
-    line = json.loads((tmp_path / LOG_FILE).read_text().splitlines()[0])
+    line = json.loads((tmp_path / LOG_NAME).read_text().splitlines()[0])
     assert {"epoch", "step", "loss", "valid_accuracy", "valid_count", "learning_rate"} <= set(line)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from watchword import features, models
@@ -33,7 +32,7 @@ from watchword.data.batches import Reader
 from watchword.data.manifest import Split
 from watchword.data.rows import Source
 from watchword.data.sampling import Plan
-from watchword.errors import CheckpointError, ConfigError
+from watchword.errors import CheckpointError
 from watchword.sync import SyncBatchNorm
 from watchword.units import CLIP_SAMPLES
 
@@ -45,9 +44,7 @@ __all__ = [
     "augmentation",
     "check",
     "classifier",
-    "device",
     "ear",
-    "fabric",
     "find_folder",
     "measure",
     "network",
@@ -63,8 +60,6 @@ __all__ = [
 ]
 
 MEGABYTE = 1_000_000
-PRECISIONS: dict[str, Any] = {"64": "64-true", "32": "32-true", "bf16": "bf16-mixed"}
-
 Ear = features.LogMel | features.Mfcc
 Told = Callable[[str, int, int | None], None]
 
@@ -356,57 +351,3 @@ def optimizer(settings: TrainSettings, module: nn.Module) -> torch.optim.Optimiz
         momentum=settings.momentum,
         nesterov=settings.is_nesterov and settings.momentum > 0,
     )
-
-
-def fabric(
-    settings: TrainSettings,
-    *,
-    gpu: int | None = None,
-    processes: int | None = None,
-    nodes: int = 1,
-) -> Fabric:
-    """Return the devices of a run: one GPU, all GPUs, several nodes, or the CPU.
-
-    Args:
-        settings: Section ``train``.
-        gpu: Number of the one GPU to use.
-        processes: How many GPUs, or processes on a CPU; all GPUs, or one process, where not given.
-        nodes: How many machines.
-
-    Raises:
-        ConfigError: If there is no such GPU, or more processes are asked for than there are GPUs.
-    """
-    found = torch.cuda.device_count()
-    have = f"{found} GPUs, numbered from 0" if found else "no GPU"
-    if gpu is not None and gpu not in range(found):
-        raise ConfigError(
-            f"--gpu {gpu} was asked for and this machine has {have}: choose one of them, or leave "
-            "--gpu out to use what there is"
-        )
-    if processes is not None and (gpu is not None or not 0 < processes <= (found or processes)):
-        raise ConfigError(
-            f"--processes {processes} was asked for and this machine has {have}: give --gpu or "
-            "--processes, at least 1 and no more than there are GPUs, or neither to use them all"
-        )
-    devices: Any = [gpu] if gpu is not None else (processes or (found or 1))
-    many = nodes > 1 or (gpu is None and int(devices) > 1)
-    return Fabric(
-        accelerator="cuda" if found else "cpu",
-        devices=devices,
-        num_nodes=nodes,
-        strategy="ddp" if many else "auto",
-        precision=PRECISIONS[settings.precision],
-    )
-
-
-def device(gpu: int | None) -> torch.device:
-    """Return the device of an evaluation.
-
-    Args:
-        gpu: Number of a GPU; the first one, or the CPU, where not given.
-
-    Raises:
-        ConfigError: If there is no such GPU.
-    """
-    chosen = fabric(TrainSettings(), gpu=gpu, processes=1 if gpu is None else None)
-    return chosen.device

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -172,14 +173,23 @@ def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
                 "the version of watchword that wrote it"
             )
         settings = Settings.model_validate(content["settings"])
-        labels, told = tuple(content["labels"]), dict(content["provenance"])
+        labels, told = tuple(content["labels"]), _plain_provenance(content["provenance"])
         found = Checkpoint(settings, labels, dict(weights), told)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _unreadable(path) from error
     are_tensors = all(isinstance(value, Tensor) for value in found.weights.values())
     if labels != settings.find_task().labels or not are_tensors:
         raise _unreadable(path)
     return found
+
+
+def _plain_provenance(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a provenance whose known entries have the types that reports rely on."""
+    types = {"valid_accuracy": float, "rebuilt": list, "data": dict, "epoch_clips": dict}
+    for name, kind in types.items():
+        if not isinstance(told.get(name, kind()), kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    return dict(told)
 
 
 def _unreadable(path: Path) -> CheckpointError:
@@ -201,7 +211,7 @@ def provenance(seed: int) -> dict[str, Any]:
         "watchword": watchword.__version__,
         "torch": torch.__version__,
         "commit": _commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 

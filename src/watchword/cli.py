@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,10 +41,15 @@ Overrides = Annotated[
     typer.Argument(help="Settings to change, such as train.epochs=2.", metavar="KEY=VALUE"),
 ]
 Env = Annotated[Path | None, typer.Option("--env", help="YAML file: where data and outputs live.")]
-Gpu = Annotated[int | None, typer.Option("--gpu", help="Number of the one GPU to use.")]
-ConfigEnv = Annotated[
-    Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
+Gpu = Annotated[
+    int | None,
+    typer.Option("--gpu", help="Number of the one GPU to use; -1 for the CPU."),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="GPUs, or processes on a CPU; all GPUs, or one process, if not given."),
+]
+Nodes = Annotated[int, typer.Option(min=1, help="Machines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of speech, in place of the first corpus.")
@@ -67,11 +72,8 @@ def train(
     data: DataFolder = None,
     env: Env = None,
     gpu: Gpu = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(help="GPUs, or processes on a CPU; all GPUs, or one process, if not given."),
-    ] = None,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    processes: Processes = None,
+    nodes: Nodes = 1,
     as_json: Json = False,
 ) -> None:
     """Train a model; the same command goes on where a killed run stopped."""
@@ -138,19 +140,21 @@ def evaluate(
 def info(
     model: Annotated[str, typer.Argument(help="A model's name, or a checkpoint.")] = "",
     *,
-    width: Annotated[float, typer.Option(help="Width multiplier.")] = 1.0,
-    outputs: Annotated[int, typer.Option(help="Number of outputs.")] = 12,
-    frames: Annotated[int, typer.Option(help="Length of the features.")] = 98,
+    width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
+    outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Length of the features; 98, if not given.")
+    ] = None,
     mels: Annotated[
         int | None, typer.Option(help="Bands of the features; as published, if not given.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Count a model's parameters and multiplications, or tell what a checkpoint is."""
-    from watchword import jobs
+    from watchword import model_jobs
     from watchword.console import Console
 
-    records = jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
+    records = model_jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
     if as_json:
         print(json.dumps(records[0] if model else records))
         return
@@ -169,14 +173,17 @@ def data_fetch(
     name: Annotated[str, typer.Argument(help="Name of a public archive.")],
     *,
     env: Env = None,
+    as_json: Json = False,
 ) -> None:
     """Download a public archive, check it and unpack it; an interrupted download goes on."""
-    from watchword import jobs
+    from watchword import data_jobs
     from watchword.console import Console
 
-    with Console() as console:
-        folder = jobs.fetch(name, environment=env, console=console)
-        console.answer(f"{name} is in {folder}")
+    with Console(is_quiet=as_json) as console:
+        record = data_jobs.fetch(name, environment=env, console=console)
+        console.answer(f"{name} is in {record['folder']}")
+    if as_json:
+        print(json.dumps(record))
 
 
 @data_app.command("prepare", epilog="Example: watchword data prepare datasets/my_words")
@@ -187,11 +194,11 @@ def data_prepare(
     as_json: Json = False,
 ) -> None:
     """Decode a folder of speech into one memory-mapped array, once."""
-    from watchword import jobs
+    from watchword import data_jobs
     from watchword.console import Console
 
     with Console(is_quiet=as_json) as console:
-        record = jobs.prepare(folder, environment=env, console=console)
+        record = data_jobs.prepare(folder, environment=env, console=console)
         console.record(record)
     if as_json:
         print(json.dumps(record))
@@ -204,11 +211,11 @@ def data_check(
     as_json: Json = False,
 ) -> None:
     """Look for damaged, silent, clipped and doubled clips; exit code 1 if there are errors."""
-    from watchword import jobs
+    from watchword import data_jobs
     from watchword.console import Console
 
     with Console(is_quiet=as_json) as console:
-        report = jobs.check(folder, console=console)
+        report = data_jobs.check(folder, console=console)
     if as_json:
         print(json.dumps(report.to_dict()))
     raise typer.Exit(1 if report.errors else 0)
@@ -223,15 +230,20 @@ def data_synth(
     ] = "",
     variants: Annotated[int, typer.Option(help="Training voices of each word.")] = 40,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Make a small command set with the voices of espeak-ng, without any download."""
-    from watchword import jobs
+    from watchword import data_jobs
     from watchword.console import Console
 
-    with Console() as console:
-        chosen = tuple(word.strip() for word in words.split(",") if word.strip())
-        made = jobs.synthesise(folder, words=chosen, variants=variants, seed=seed, console=console)
-        console.answer(f"speech is in {made}")
+    chosen = tuple(word.strip() for word in words.split(",") if word.strip())
+    with Console(is_quiet=as_json) as console:
+        record = data_jobs.synthesise(
+            folder, words=chosen, variants=variants, seed=seed, console=console
+        )
+        console.answer(f"speech is in {record['folder']}")
+    if as_json:
+        print(json.dumps(record))
 
 
 # ------------------------------------------------------------------------------------------- plot
@@ -242,6 +254,7 @@ Out = Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")]
 
 FIGURES = {
     "training": ("Draw loss and accuracy of runs over their epochs.", "*"),
+    "curves": ("Draw ROC and DET curves of several reports in one figure.", "*/eval-*-test"),
     "roc": ("Draw the ROC of several reports in one figure.", "*/eval-*-test"),
     "det": ("Draw the DET curves of several reports in one figure.", "*/eval-*-test"),
     "confusion": ("Draw the confusion matrix of a report.", "RUN/eval-12-test"),
@@ -266,78 +279,6 @@ def _add_figure(kind: str, about: str, of: str) -> None:
 
 for _kind, (_about, _of) in FIGURES.items():
     _add_figure(_kind, _about, _of)
-
-
-# ----------------------------------------------------------------------- the two published commands
-
-
-def train_door(arguments: Sequence[str] | None = None) -> None:
-    """Run ``train.py`` as the published system's page writes it.
-
-    Args:
-        arguments: Words of the command line; those of this process where not given.
-    """
-
-    def door(
-        config_exp: Annotated[Path, typer.Option("--config_exp", help="Settings, a YAML file.")],
-        config_env: ConfigEnv = None,
-        gpu: Gpu = None,
-        overrides: Overrides = None,
-        *,
-        data: DataFolder = None,
-    ) -> None:
-        train(config_exp, overrides, data=data, env=config_env, gpu=gpu)
-
-    door.__doc__ = train.__doc__
-    example = "python -u train.py --config_exp configs/google_commands/lambda_resnet18.yml --gpu 0"
-    _door(door, "train.py", example, arguments)
-
-
-def eval_door(arguments: Sequence[str] | None = None) -> None:
-    """Run ``eval.py`` as the published system's page writes it.
-
-    Args:
-        arguments: Words of the command line; those of this process where not given.
-    """
-
-    def door(
-        model: Annotated[Path, typer.Option("--model", help="A checkpoint, NAME.pth.tar.")],
-        config_exp: Annotated[
-            Path | None, typer.Option("--config_exp", help="Settings; the checkpoint has its own.")
-        ] = None,
-        config_env: ConfigEnv = None,
-        gpu: Gpu = None,
-        *,
-        data: OtherFolder = None,
-        task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
-        split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
-        as_json: Json = False,
-    ) -> None:
-        if config_exp is not None:
-            _check_config(config_exp, model)
-        evaluate(model, data=data, task=task, split=split, env=config_env, gpu=gpu, as_json=as_json)
-
-    door.__doc__ = evaluate.__doc__
-    example = "python -u eval.py --model output/google_commands/RUN/best.pth.tar --gpu 0"
-    _door(door, "eval.py", example, arguments)
-
-
-def _check_config(config: Path, model: Path) -> None:
-    """Say so if a settings file differs from what the checkpoint was trained with."""
-    from watchword import jobs
-
-    difference = jobs.differs(config, model)
-    if difference:
-        typer.echo(f"note: {difference}; the checkpoint's own settings are used", err=True)
-
-
-def _door(
-    door: Callable[..., None], name: str, example: str, arguments: Sequence[str] | None
-) -> None:
-    """Run a function as a program of one command."""
-    program = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    program.command(epilog=f"Example: {example}", context_settings=SHORT_HELP)(door)
-    run(program, name, arguments)
 
 
 # ---------------------------------------------------------------------------------------- the end
@@ -386,7 +327,9 @@ def run(program: typer.Typer, name: str, arguments: Sequence[str] | None = None)
 
 
 def _stop(name: str, message: str, code: int) -> None:
-    """Print one line to the standard error and exit."""
-    line = " ".join(message.split())
-    typer.echo(f"{name}: {line}", err=True)
+    """Print one line to the standard error and exit; of several processes the first one speaks."""
+    from watchword.console import is_first_process
+
+    if is_first_process():
+        typer.echo(f"{name}: {' '.join(message.split())}", err=True)
     sys.exit(code)

@@ -2,9 +2,10 @@
 
 In comes a YAML file with ``key=value`` overrides, out goes a ``Settings`` tree or one error that
 lists every fault with its line. A room because settings enter nowhere else: ``build.py`` and
-``chain.py`` turn them into keyword arguments, and no layer, loss or loader has heard of them. YAML is read as version
-1.2, in which ``yes``, ``no``, ``on`` and ``off`` are words, as four of the ten commands must be,
-and ``1e-3`` is a number. The types are next door in ``settings`` and found here as well.
+``chain.py`` turn them into keyword arguments, and no layer, loss or loader has heard of them. YAML
+is read as version 1.2, in which ``yes``, ``no``, ``on`` and ``off`` are words, as four of the ten
+commands must be, and ``1e-3`` is a number. The types are next door in ``settings`` and found here
+as well.
 """
 
 from __future__ import annotations

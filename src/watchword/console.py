@@ -7,6 +7,7 @@ because a program that asks for JSON sees none of it.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,15 @@ class Pace:
         return (total - done) * (now_s - self.start_s) / (done - self.start)
 
 
+def is_first_process() -> bool:
+    """Tell whether this is the one process of a run on this machine that speaks.
+
+    Source:
+        ``LOCAL_RANK`` as torchrun and lightning set it for the processes they start.
+    """
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 class Console:
     """Lines, tables and bars; used as a context, so that bars are cleared whatever happens.
 
@@ -79,6 +89,7 @@ class Console:
     """
 
     def __init__(self, *, is_quiet: bool = False) -> None:
+        is_quiet = is_quiet or not is_first_process()
         plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
         self.out = rich.console.Console(stderr=True, soft_wrap=True, quiet=is_quiet, **plain)
         self.results = rich.console.Console(soft_wrap=True, quiet=is_quiet, **plain)

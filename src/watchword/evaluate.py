@@ -110,15 +110,46 @@ def score(
         waveforms = torch.from_numpy(audio).to(next(model.parameters()).device).float()
         logits[part] = answers(model(waveforms / INT16_SCALE).float(), outputs).cpu().numpy()
         told(part.stop, len(clips))
-    return describe(clips, parts, logits, reader, task, split)
+    return describe(checkpoint, clips, parts, logits, reader, task, split)
+
+
+def hearing(checkpoint: Checkpoint) -> Callable[[Source, str], bool]:
+    """Return what tells whether the training of a model heard a word.
+
+    It did not hear the words that its task keeps apart or leaves out, those held out of the corpus
+    at hand, and those held out of all its corpora. Of a word that none of them has, nothing is
+    known, and it counts as heard.
+
+    Args:
+        checkpoint: The model.
+
+    Returns:
+        From a corpus and a word as the corpus names it to whether training heard it.
+    """
+    learned = checkpoint.settings.find_task()
+    held_out = [set(corpus.hold_out) for corpus in checkpoint.settings.data.corpora]
+    everywhere = set.intersection(*held_out)
+
+    def is_heard(source: Source, word: str) -> bool:
+        is_left_out = learned.target(source.word_as(word)) is None
+        return not (is_left_out or word in everywhere or source.is_held_out(word, learned))
+
+    return is_heard
 
 
 def describe(
-    clips: Clips, parts: np.ndarray, logits: np.ndarray, reader: Reader, task: Task, split: Split
+    checkpoint: Checkpoint,
+    clips: Clips,
+    parts: np.ndarray,
+    logits: np.ndarray,
+    reader: Reader,
+    task: Task,
+    split: Split,
 ) -> Scores:
     """Return logits with what is known about each clip.
 
     Args:
+        checkpoint: The model.
         clips: The clips, in the order of the logits.
         parts: The part of the report each belongs to.
         logits: Shape ``(clips, classes)``.
@@ -127,28 +158,27 @@ def describe(
         split: The split.
     """
     rows = []
+    is_heard = hearing(checkpoint)
     for number, (source, row) in enumerate(zip(clips.source, clips.row, strict=True)):
         if row == SILENT_ROW:
-            rows.append((f"{SILENCE}/{split}-{number:04}", SILENCE, "", "background", False))
+            rows.append((f"{SILENCE}/{split}-{number:04}", SILENCE, "", "background", False, True))
             continue
         corpus = reader.sources[source]
         said = corpus.store.utterance(row)
         word = commands.spoken_word(said)
         is_dropped = said.name in corpus.store.manifest.dropped
-        rows.append((said.name, word, said.speaker or "", corpus.name, is_dropped))
-    names, words, speakers, corpora, dropped = map(np.array, zip(*rows, strict=True))
+        known = (said.name, word, said.speaker or "", corpus.name)
+        rows.append((*known, is_dropped, is_heard(corpus, word)))
+    columns = map(np.array, zip(*rows, strict=True))
+    names = ("names", "words", "speakers", "corpora", "dropped", "heard")
     return Scores(
         task=task.name,
         split=split,
         labels=task.labels,
-        names=names,
-        words=words,
-        speakers=speakers,
-        corpora=corpora,
         parts=parts,
-        dropped=dropped,
         targets=clips.target,
         logits=logits,
+        **dict(zip(names, columns, strict=True)),
     )
 
 

@@ -116,7 +116,7 @@ class WordRate:
 
     Args:
         word: As spoken.
-        is_heard: Whether training hears the word.
+        is_heard: Whether training heard the word, in one corpus at least.
         recall: Of its clips, those called unknown.
     """
 
@@ -135,7 +135,7 @@ def unknown_words(scores: Scores) -> list[WordRate]:
     rates = []
     for word in np.unique(scores.words[rows]).tolist():
         clips = scores.select(rows & (scores.words == word))
-        rates.append(WordRate(word, "held-out" not in clips.parts, accuracy(clips)))
+        rates.append(WordRate(word, bool(clips.heard.any()), accuracy(clips)))
     return sorted(rates, key=lambda item: (item.recall.value, -item.recall.count, item.word))
 
 
@@ -180,7 +180,7 @@ def archive_weighted(scores: Scores, minimum_clips: int = 10) -> ArchiveAccuracy
 
     These are the shares of the official 4,890-clip test archive of task 12. Its unknown clips are
     spread over 25 words, so *unknown* is the mean over words: a word with enough clips counts by
-    itself; the rarer ones are pooled, those that training hears in one group and those held out in
+    itself; the rarer ones are pooled, those that training heard in one group and the others in
     another, and the group counts once for each of its words; a group of too few clips is left out.
     Only corpora that hold commands too count, as a word of another language may be spelled alike.
     The interval adds up the Wilson reaches of the parts.

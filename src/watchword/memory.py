@@ -16,6 +16,7 @@ import sys
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 LARGEST = 2**30
+LARGEST_BEFORE = 2**25
 
 
 def keep_freed_memory() -> bool:
@@ -32,6 +33,9 @@ def keep_freed_memory() -> bool:
     library = ctypes.CDLL(ctypes.util.find_library("c"))
     if not hasattr(library, "mallopt"):
         return False
-    return bool(
-        library.mallopt(M_MMAP_THRESHOLD, LARGEST) and library.mallopt(M_TRIM_THRESHOLD, LARGEST)
+    is_trimmed = library.mallopt(M_TRIM_THRESHOLD, LARGEST)
+    # older versions of glibc refuse more than 32 MiB
+    is_mapped = library.mallopt(M_MMAP_THRESHOLD, LARGEST) or library.mallopt(
+        M_MMAP_THRESHOLD, LARGEST_BEFORE
     )
+    return bool(is_trimmed and is_mapped)

@@ -16,8 +16,8 @@ PART_NAMES: Final = {
     "unknown": "unknown, as the task draws it",
     "silence": "silence",
     "without_silence": "without silence",
-    "unknown_heard": "unknown words that training hears, all clips",
-    "held_out": "unknown words that training never hears",
+    "unknown_heard": "unknown words that training heard, all clips",
+    "held_out": "unknown words that training never heard",
     "kept": "without the clips that v0.02 dropped",
     "dropped": "the clips that v0.02 dropped",
 }

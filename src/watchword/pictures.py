@@ -37,6 +37,34 @@ if TYPE_CHECKING:
 LOG_NAME: Final = "metrics.jsonl"
 
 
+def read_log(folder_or_file: Path) -> list[dict[str, Any]]:
+    """Return what training logged of each epoch, in order.
+
+    Of an epoch that was done again the later line counts; a last line that was cut short is left.
+
+    Args:
+        folder_or_file: A file ``metrics.jsonl`` as training writes it, or the folder that holds it.
+
+    Returns:
+        A record for each epoch; at least one.
+
+    Raises:
+        DataError: If there is no log, another file is given, or no epoch is in it.
+    """
+    path = folder_or_file / LOG_NAME if folder_or_file.is_dir() else folder_or_file
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        rows = {int(row["epoch"]): row for row in map(json.loads, lines)}
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise DataError(
+            f"{path} cannot be read as a training log ({fault}); needed is one JSON object a line "
+            f"with its epoch, as training writes {LOG_NAME}: name the run folder of a training"
+        ) from fault
+    if not rows:
+        raise DataError(f"{path} holds no epoch, needed at least one: let the training go on")
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
 def training_curves(paths: Sequence[Path]) -> Figure:
     """Draw accuracy, loss and learning rate of runs, epoch by epoch.
 
@@ -47,7 +75,7 @@ def training_curves(paths: Sequence[Path]) -> Figure:
         DataError: If there is none, or one of them cannot be read.
     """
     files = [path / LOG_NAME if path.is_dir() else path for path in paths]
-    logs = [_read_log(file) for file in files]
+    logs = [_columns(read_log(file)) for file in files]
     if not logs:
         raise DataError("no training curves: found no run, needed one: name a run folder")
     ratios = {"height_ratios": [3, 3, 1.2]}
@@ -150,21 +178,10 @@ def noise_mixing(
     return figure
 
 
-def _read_log(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of a log, the last of each epoch; a line cut short is left."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        rows = {int(row["epoch"]): row for row in map(json.loads, lines)}
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise DataError(
-            f"{path} cannot be read as a training log ({fault}); needed is one JSON object a line "
-            f"with its epoch, as training writes {LOG_NAME}: name the run folder of a training"
-        ) from fault
-    if not rows:
-        raise DataError(f"{path} holds no epoch, needed at least one: let the training go on")
-    keys = {key for row in rows.values() for key in row}
-    ordered = [rows[epoch] for epoch in sorted(rows)]
-    return {key: np.array([_number(row.get(key)) for row in ordered]) for key in keys}
+def _columns(log: Sequence[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of a log; what is no number is NaN."""
+    keys = {key for row in log for key in row}
+    return {key: np.array([_number(row.get(key)) for row in log]) for key in keys}
 
 
 def _number(value: object) -> float:

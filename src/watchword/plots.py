@@ -32,11 +32,13 @@ __all__ = [
     "confusion_of_run",
     "curves_of_runs",
     "det",
+    "det_of_runs",
     "lambda_maps",
     "noise_mixing",
     "per_class",
     "roc",
     "roc_det_of_runs",
+    "roc_of_runs",
     "save",
     "speakers",
     "training_curves",
@@ -188,6 +190,16 @@ def det(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
     return figure
 
 
+def roc_of_runs(runs: Mapping[str, Scores]) -> Figure:
+    """Draw the ROC of several runs in one panel; see ``roc_det_of_runs``."""
+    return roc(curves_of_runs(runs), title=f"ROC, {_of_runs(runs)}")
+
+
+def det_of_runs(runs: Mapping[str, Scores]) -> Figure:
+    """Draw the DET curves of several runs in one panel; see ``roc_det_of_runs``."""
+    return det(curves_of_runs(runs), title=f"DET, {_of_runs(runs)}")
+
+
 def roc_det_of_runs(runs: Mapping[str, Scores]) -> Figure:
     """Draw ROC and DET of several runs side by side, keywords pooled.
 
@@ -201,8 +213,7 @@ def roc_det_of_runs(runs: Mapping[str, Scores]) -> Figure:
     figure, (left, right) = sheet(10.4, 5.2, ncols=2)
     _draw_roc(left, curves, "ROC")
     _draw_det(right, curves, "DET")
-    first = next(iter(runs.values()))
-    figure.suptitle(f"task {first.task}, {first.split}, keywords pooled", fontsize=FONT_POINTS + 2)
+    figure.suptitle(_of_runs(runs), fontsize=FONT_POINTS + 2)
     return figure
 
 
@@ -220,6 +231,12 @@ def curves_of_runs(runs: Mapping[str, Scores]) -> dict[str, Curve]:
         )
     tasks = {name: scores.select(scores.parts == "task") for name, scores in runs.items()}
     return {name: curve(scores, scores.keywords) for name, scores in tasks.items()}
+
+
+def _of_runs(runs: Mapping[str, Scores]) -> str:
+    """Return what the curves of runs are measured on, for a title."""
+    first = next(iter(runs.values()))
+    return f"task {first.task}, {first.split}, keywords pooled"
 
 
 def _draw_roc(panel: Axes, curves: Mapping[str, Curve], title: str) -> None:

@@ -150,14 +150,14 @@ def _check_provenance(provenance: Mapping[str, Any]) -> None:
 def _parts(scores: Scores) -> dict[str, Any]:
     """Return the accuracy of each part of the split, None for one without clips."""
     task, unknown = scores.parts == "task", scores.is_target(UNKNOWN)
-    silence, held_out = scores.is_target(SILENCE), scores.parts == "held-out"
+    silence = scores.is_target(SILENCE)
     rows: dict[str, NDArray[np.bool_]] = {
         "commands": task & scores.is_target(*scores.keywords),
         "unknown": task & unknown,
         "silence": task & silence,
         "without_silence": task & ~silence,
-        "unknown_heard": unknown & ~held_out,
-        "held_out": held_out,
+        "unknown_heard": unknown & scores.heard,
+        "held_out": unknown & ~scores.heard,
         "kept": task & ~scores.dropped,
         "dropped": task & scores.dropped,
     }

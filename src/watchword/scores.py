@@ -31,6 +31,7 @@ _COLUMNS: Final = {
     "corpora": np.str_,
     "parts": np.str_,
     "dropped": np.bool_,
+    "heard": np.bool_,
     "targets": np.int64,
 }
 
@@ -51,8 +52,10 @@ class Scores:
         speakers: Speaker, ``""`` if not known, shape ``(clips,)``.
         corpora: Name of the corpus, shape ``(clips,)``.
         parts: One of ``PARTS``, shape ``(clips,)``: *task* counts for accuracy, *extra-unknown* are
-            unknown clips beyond the task's share, *held-out* are words that training never hears.
+            unknown clips beyond the task's share, *held-out* are words that the task keeps apart.
         dropped: Whether v0.02 of Speech Commands dropped the clip, shape ``(clips,)``.
+        heard: Whether training heard the word, shape ``(clips,)``: False for the words that it is
+            known to have left out.
         targets: Index of the right answer in ``labels``, shape ``(clips,)``.
         logits: What the model answered, float32, shape ``(clips, classes)``.
 
@@ -69,6 +72,7 @@ class Scores:
     corpora: NDArray[np.str_]
     parts: NDArray[np.str_]
     dropped: NDArray[np.bool_]
+    heard: NDArray[np.bool_]
     targets: NDArray[np.int64]
     logits: NDArray[np.float32]
 
@@ -196,7 +200,11 @@ def _read(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise DataError("no such file" if not path.exists() else "not an .npz file, or cut short")
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        return {field.name: file[field.name] for field in fields(Scores)}
+        names = {field.name for field in fields(Scores)} - {"heard"}
+        values = {name: file[name] for name in names}
+        # early files have no such column: there the part told it
+        heard = file["heard"] if "heard" in file else values["parts"] != "held-out"
+    return {**values, "heard": heard}
 
 
 def _check(scores: Scores) -> None:

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from watchword import models
-from watchword.models import FORMS
+from watchword.models import FORMS, Form
 
 BASELINE = "lambda_resnet18"
+BASELINE_FORM: Form = "skew"
 WIDTHS: dict[str, tuple[float, ...]] = {BASELINE: (1, 2)}
 
 
@@ -54,7 +55,7 @@ def time_models(
                 if turn:  # the first round warms up
                     times[number].append(spent)
             told(turn, rounds)
-    base = next(i for i, row in enumerate(rows) if (row["model"], row["width"]) == (BASELINE, 1))
+    base = next(i for i, row in enumerate(rows) if row["form"] == BASELINE_FORM)  # width 1 first
     for row, spent_all in zip(rows, times, strict=True):
         ratios = [mine / other for mine, other in zip(spent_all, times[base], strict=True)]
         row["ms"] = round(1e3 * statistics.median(spent_all), 3)

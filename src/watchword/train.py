@@ -9,12 +9,10 @@ would have heard.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,55 +28,11 @@ from watchword.config import Settings
 from watchword.data.rows import Clips, Source
 from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
-from watchword.files import write_whole
+from watchword.progress import Progress, Watcher, part_of, read_state, write_state
 from watchword.schedule import Average, learning_rate
 
 INT16_SCALE = 32_768.0
 NORMALISATION_CLIPS = 2_048
-STATE_FILE = "state.ckpt"
-LOG_FILE = "metrics.jsonl"
-
-
-class Watcher:
-    """Told how training goes; this one says nothing. Override what should be shown."""
-
-    def epoch_starts(self, epoch: int, epochs: int, batches: int) -> None:
-        """Hear that an epoch of so many batches starts; ``epoch`` counts from 1."""
-
-    def batch_done(self) -> None:
-        """Hear that a batch was learned from."""
-
-    def epoch_ends(self, record: dict[str, Any]) -> None:
-        """Hear an epoch's line of ``metrics.jsonl``."""
-
-
-@dataclass
-class Progress:
-    """How far a run has come: all that a later process needs beside weights and optimiser.
-
-    Args:
-        epoch: Epochs finished.
-        batch: Batches of the current epoch finished.
-        loss: Sum of the losses of the current epoch's clips.
-        correct: Clips of the current epoch classified right while learning from them.
-        clips: Clips of the current epoch learned from.
-        seconds: Time the current epoch took so far.
-        best: Best validation accuracy, in [0, 1].
-        history: A line of ``metrics.jsonl`` for each finished epoch.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    loss: float = 0.0
-    correct: int = 0
-    clips: int = 0
-    seconds: float = 0.0
-    best: float = -1.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def start_epoch(self) -> None:
-        """Forget the sums of the epoch that was finished."""
-        self.batch, self.loss, self.correct, self.clips, self.seconds = 0, 0.0, 0, 0, 0.0
 
 
 class Run:
@@ -114,6 +68,7 @@ class Run:
         self.optimizer = build.optimizer(settings.train, self.network)
         self.average = Average(self.network, settings.train.ema_decay)
         self.progress = Progress()
+        self.provenance = checkpoint.provenance(settings.seed)  # now: the source may change later
         self.wrapped: Any = None
 
     @property
@@ -189,7 +144,10 @@ class Run:
         self.fabric.backward(losses * (self.fabric.world_size / len(clips)))
         if self.settings.train.gradient_clip is not None:
             self.fabric.clip_gradients(
-                self.wrapped, self.optimizer, max_norm=self.settings.train.gradient_clip
+                self.wrapped,
+                self.optimizer,
+                max_norm=self.settings.train.gradient_clip,
+                error_if_nonfinite=False,  # a loss that is no number ends the epoch with one line
             )
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -221,7 +179,8 @@ class Run:
         if not math.isfinite(record["loss"]):
             raise DataError(
                 f"the loss of epoch {record['epoch']} is {record['loss']}: lower "
-                "train.learning_rate, or set train.gradient_clip; the last checkpoint is unharmed"
+                "train.learning_rate or set train.gradient_clip, and give the run another name "
+                "(name=...); the last checkpoint is unharmed"
             )
         progress.history.append(record)
         progress.epoch += 1
@@ -297,15 +256,15 @@ class Run:
         if not self.settings.train.settle_batches:
             return network
         clips = self.plan.epoch(self.progress.epoch)
-        size = self.settings.train.batch_size
+        count = max(1, min(self.settings.train.settle_batches, len(clips) // self.global_batch))
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the batches
             norm.train()
-        for batch in range(min(self.settings.train.settle_batches, len(clips) // size)):
+        for batch in range(count):
             rng = np.random.default_rng([self.settings.seed, 4, self.progress.epoch, batch])
-            part = clips[batch * size : (batch + 1) * size]
-            network(self.hear(part, rng, slice(0, size))[0])
+            part = clips[batch * self.global_batch : (batch + 1) * self.global_batch]
+            network(self.hear(part, rng, slice(0, len(part)))[0])
         return network.eval()
 
     @torch.no_grad()
@@ -346,7 +305,7 @@ class Run:
         record = self.progress.history[-1]
         weights = {f"ear.{name}": value for name, value in self.ear.state_dict().items()}
         weights |= {f"network.{name}": value for name, value in network.state_dict().items()}
-        told = checkpoint.provenance(self.settings.seed) | {
+        told = self.provenance | {
             "run": self.folder.name,
             "epoch": record["epoch"],
             "valid_accuracy": record["valid_accuracy"],
@@ -372,13 +331,8 @@ class Run:
             "average": self.average.state,
             "average_steps": self.average.steps,
             "optimizer": self.optimizer.state_dict(),
-            "progress": json.dumps(asdict(self.progress)),
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_whole(self.folder / STATE_FILE, buffer.getvalue())
-        lines = "".join(json.dumps(record) + "\n" for record in self.progress.history)
-        write_whole(self.folder / LOG_FILE, lines.encode())
+        write_state(self.folder, state, self.progress)
 
     def restore(self) -> bool:
         """Take up the folder's last state, if there is one.
@@ -387,24 +341,23 @@ class Run:
             Whether there was one.
 
         Raises:
-            CheckpointError: If it belongs to other settings or other data.
+            CheckpointError: If it belongs to other settings or other data, or only some of several
+                machines have it.
         """
-        path = self.folder / STATE_FILE
-        if not path.is_file():
-            return False
-        state = checkpoint.load_tensors(path)
-        if state.get("card") != self._card():
+        state = read_state(self.folder, self._card())
+        if self.fabric.broadcast(state is not None) != (state is not None):
             raise CheckpointError(
-                f"{self.folder} holds a run of other settings or other data: give this one another "
-                "name (name=...), or remove that folder to start it anew"
+                f"{self.folder} is not the same folder on all machines: put the output on a file "
+                "system that they share"
             )
+        if state is None:
+            return False
         self.network.load_state_dict(state["network"])
         self.ear.load_state_dict(state["ear"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, value in state["average"].items():
             self.average.state[name].copy_(value)
-        self.average.steps = state["average_steps"]
-        self.progress = Progress(**json.loads(state["progress"]))
+        self.average.steps, self.progress = state["average_steps"], state["progress"]
         return True
 
     def _card(self) -> str:
@@ -416,36 +369,3 @@ class Run:
                 "global_batch": self.global_batch,
             }
         )
-
-
-def part_of(clips: int, rank: int, processes: int) -> slice:
-    """Return the clips of a batch that one of several processes learns from.
-
-    Neighbours stay together, because mixup mixes neighbours.
-
-    Args:
-        clips: Clips in the batch of all processes.
-        rank: Number of the process, from 0.
-        processes: How many there are.
-
-    Example:
-        >>> [part_of(7, rank, 2) for rank in (0, 1)]
-        [slice(0, 4, None), slice(4, 7, None)]
-    """
-    pairs = (clips + 1) // 2
-    return slice(2 * (pairs * rank // processes), min(clips, 2 * (pairs * (rank + 1) // processes)))
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the epochs of a run.
-
-    Args:
-        folder: Folder of the run.
-
-    Raises:
-        DataError: If there is no log.
-    """
-    path = folder / LOG_FILE
-    if not path.is_file():
-        raise DataError(f"{path} is not there: give the folder of a run that finished an epoch")
-    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from watchword.console import Console
-from watchword.train import Watcher
+from watchword.progress import Watcher
 from watchword.words import SILENCE
 
 CURVES = (

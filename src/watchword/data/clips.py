@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -43,7 +43,8 @@ class ClipStore:
         starts: Where in its utterance each clip begins, in samples at 16 kHz, shape ``(clips,)``.
         background: All noise recordings end to end, 16-bit samples, shape ``(samples,)``.
         background_spans: Name, first sample and end of each noise recording in ``background``.
-        fingerprint: SHA-256 over names, words, sizes and splits, in hexadecimal.
+        fingerprint: SHA-256 over names, words, sizes, splits and the checksums of decoded audio, in
+            hexadecimal.
         refused: Names of the recordings that are no usable audio, with the reason.
     """
 
@@ -269,7 +270,7 @@ def _reopen(place: Path, manifest: Manifest, key: dict[str, Any]) -> ClipStore |
     return ClipStore(
         manifest=manifest,
         background_spans=spans,
-        fingerprint=key["fingerprint"],
+        fingerprint=_of_audio(key["fingerprint"], record["files"]),
         refused=refused,
         **arrays,
     )
@@ -298,6 +299,12 @@ def _fingerprint(manifest: Manifest, found: Sequence[_Found]) -> str:
     ]
     lines += [f"{file.name}\t\t\t{file.size}\n" for file in found[len(manifest.utterances) :]]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _of_audio(listing: str, written: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the SHA-256 over a listing's fingerprint and the checksums of the decoded audio."""
+    sums = [f"{name} {written[name]['crc32']}" for name in ("clips", "background")]
+    return hashlib.sha256("\n".join([listing, *sums]).encode()).hexdigest()
 
 
 def _digest(found: Sequence[_Found]) -> str:

@@ -50,11 +50,20 @@ def which_split(speaker: str) -> Split:
         >>> which_split("067f61e2")
         'valid'
     """
-    bucket = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % HASH_BUCKETS
-    percent = bucket * 100.0 / (HASH_BUCKETS - 1)
+    percent = hash_percent(speaker)
     if percent < 10.0:
         return "valid"
     return "test" if percent < 20.0 else "train"
+
+
+def hash_percent(speaker: str) -> float:
+    """Return a speaker's place in the order of the published hash rule, in [0, 100].
+
+    Args:
+        speaker: Everything before ``_nohash_`` in a file name.
+    """
+    bucket = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % HASH_BUCKETS
+    return bucket * 100.0 / (HASH_BUCKETS - 1)
 
 
 def speaker_of(name: str) -> str | None:

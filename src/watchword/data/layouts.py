@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from watchword.data.commands import speaker_of, which_split
+from watchword.data.commands import hash_percent, speaker_of, which_split
 from watchword.data.utterance import Split, Utterance
 from watchword.errors import DataError
 from watchword.words import UNKNOWN
@@ -108,9 +108,9 @@ def tree_utterances(names: Mapping[str, Sequence[str]]) -> list[Utterance]:
 
     Speakers are told as in ``tell_speakers``. All clips of a speaker go where the hash rule of
     Speech Commands sends the speaker's name; a clip whose speaker is not known goes where it sends
-    the clip's own name. So the split stays as it is when files are added. If valid or test would be
-    empty, the speaker (or clip) nearest to it in hash order is moved from train, so that small sets
-    can be evaluated too.
+    the clip's own name, so that nobody moves when files are added. If valid or test would be empty,
+    the speaker (or clip) of train that is nearest to it in hash order stands in, until one is added
+    that is nearer; small sets can so be evaluated too.
 
     Args:
         names: Names of the audio files of each label.
@@ -171,7 +171,7 @@ def _hash_splits(units: set[str]) -> dict[str, Split]:
     for wanted in ("valid", "test"):
         train = [unit for unit, split in splits.items() if split == "train"]
         if wanted not in splits.values() and len(train) > 1:
-            splits[train[0]] = wanted
+            splits[min(train, key=hash_percent)] = wanted
     return splits
 
 
