@@ -17,6 +17,18 @@ from watchword import augment
 from watchword.config import AugmentSettings, Mask
 from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ
 
+INT16_SCALE = 32_768.0
+
+
+def to_waveforms(audio: np.ndarray, device: torch.device) -> Tensor:
+    """Return int16 audio as waveforms on a device, float32 in [-1, 1), of the same shape.
+
+    Args:
+        audio: Int16 samples.
+        device: Where to.
+    """
+    return torch.from_numpy(np.ascontiguousarray(audio)).to(device).float().div_(INT16_SCALE)
+
 
 class Chain:
     """What is done to the clips of a batch, from waveform to features.
@@ -94,7 +106,7 @@ def augmentation(
         device: Where batches live.
         seed: Seed of the rooms.
     """
-    pool = torch.from_numpy(noise.copy()).to(device)
+    pool = to_waveforms(noise, device)
     steps: dict[str, Callable[..., augment.Augmentation]] = {
         "resample": lambda s, **p: augment.Resample(speed=(1 - s.fraction, 1 + s.fraction), **p),
         "time_stretch": lambda s, **p: augment.TimeStretch(speed=(s.slowest, s.fastest), **p),

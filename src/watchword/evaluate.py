@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from watchword import build
+from watchword.chain import to_waveforms
 from watchword.checkpoint import Checkpoint
 from watchword.data import commands
 from watchword.data.batches import Reader
@@ -28,8 +29,6 @@ from watchword.errors import CheckpointError
 from watchword.report import build_report
 from watchword.scores import Scores
 from watchword.words import SILENCE
-
-INT16_SCALE = 32_768.0
 
 
 def outputs_for(checkpoint: Checkpoint, task: Task) -> list[list[int]]:
@@ -107,8 +106,8 @@ def score(
     reader = build.reader(checkpoint.settings, sources, split)
     logits = np.empty((len(clips), len(outputs)), np.float32)
     for part, audio in reader.batches(clips):
-        waveforms = torch.from_numpy(audio).to(next(model.parameters()).device).float()
-        logits[part] = answers(model(waveforms / INT16_SCALE).float(), outputs).cpu().numpy()
+        waveforms = to_waveforms(audio, next(model.parameters()).device)
+        logits[part] = answers(model(waveforms).float(), outputs).cpu().numpy()
         told(part.stop, len(clips))
     return describe(checkpoint, clips, parts, logits, reader, task, split)
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from watchword import build, checkpoint
+from watchword.chain import to_waveforms
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings
 from watchword.data.rows import Clips, Source
@@ -31,7 +32,6 @@ from watchword.errors import CheckpointError, DataError
 from watchword.progress import Progress, Watcher, part_of, read_state, write_state
 from watchword.schedule import Average, learning_rate
 
-INT16_SCALE = 32_768.0
 NORMALISATION_CLIPS = 2_048
 
 
@@ -195,14 +195,6 @@ class Run:
 
     # -------------------------------------------------------------------------------- what it hears
 
-    def to_waveforms(self, audio: np.ndarray) -> Tensor:
-        """Return int16 audio as waveforms on the device, float32 ``(clips, samples)`` in [-1, 1).
-
-        Args:
-            audio: Int16, shape ``(clips, samples)``.
-        """
-        return torch.from_numpy(audio).to(self.fabric.device).float() / INT16_SCALE
-
     def learn_normalisation(self) -> None:
         """Set the front end's mean and deviation of each band from clips as they are on disk."""
         if not self.settings.features.is_normalised:
@@ -210,7 +202,7 @@ class Run:
         clips = self.plan.epoch(0)
         spoken = clips[clips.row >= 0][:NORMALISATION_CLIPS]
         audio = self.train_reader.batches(spoken)
-        build.normalise(self.ear, (self.to_waveforms(waveforms) for _, waveforms in audio))
+        build.normalise(self.ear, (to_waveforms(pcm, self.fabric.device) for _, pcm in audio))
 
     @torch.no_grad()
     def hear(
@@ -229,7 +221,9 @@ class Run:
         """
         silence = rng.random((len(clips), 3))
         draws = self.chain.draw(rng, len(clips))
-        waveforms = self.to_waveforms(self.train_reader.read(clips[part], silence[part]))
+        waveforms = to_waveforms(
+            self.train_reader.read(clips[part], silence[part]), self.fabric.device
+        )
         targets = torch.from_numpy(clips.target[part]).to(self.fabric.device)
         soft = F.one_hot(targets, len(self.task.labels)).float()
         waveforms = self.chain.on_waveforms(waveforms, draws, part)
@@ -278,7 +272,7 @@ class Run:
         for number, (part, audio) in enumerate(self.valid_reader.batches(self.valid)):
             if number % self.fabric.world_size != self.fabric.global_rank:
                 continue
-            logits = network(self.ear(self.to_waveforms(audio))).float().cpu()
+            logits = network(self.ear(to_waveforms(audio, self.fabric.device))).float().cpu()
             targets = torch.from_numpy(self.valid.target[part])
             sums[0] += (logits.argmax(1) == targets).sum()
             sums[1] += F.cross_entropy(logits, targets, reduction="sum")

@@ -64,8 +64,9 @@ def fitted(x: Tensor, lengths: Tensor, samples: Samples) -> Tensor:
     spare = (samples - lengths).clamp_min(0)
     before = (energy_centre(x, lengths) * spare).long()
     longest_excess = max(0, x.shape[1] - samples)
-    starts = samples - before + _least_loss(x, excess, lengths, longest_excess)
-    return cut(functional.pad(x, (samples, samples)), starts, samples)
+    room = int(spare.max())  # zeros that the shortest clip needs on either side
+    starts = room - before + _least_loss(x, excess, lengths, longest_excess)
+    return cut(functional.pad(x, (room, room)), starts, samples)
 
 
 def energy_centre(x: Tensor, lengths: Tensor) -> Tensor:
