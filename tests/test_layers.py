@@ -16,7 +16,7 @@ from watchword.errors import ConfigError
 from watchword.models.layers import (
     FORMS,
     ConvNorm,
-    Skew,
+    SkewedProduct,
     TemporalLambda,
     fold_norms,
     scaled,
@@ -199,28 +199,35 @@ def test_maps_times_values_are_the_output(form: str, intra_depth: int) -> None:
 
 
 def test_shifting_rows_by_hand() -> None:
-    taps = torch.arange(1.0, 10.0).view(1, 3, 1, 3)  # three frames, scope three
+    taps = torch.arange(1.0, 10.0).view(1, 1, 3, 1, 3)  # one head, three frames, scope three
+    values = torch.eye(3).view(1, 3, 1, 3)  # the product with them shows the maps
     expected = torch.tensor([[2.0, 3.0, 0.0], [4.0, 5.0, 6.0], [0.0, 7.0, 8.0]])
-    assert torch.equal(Skew.apply(taps)[0, :, 0], expected)
+    y = SkewedProduct.apply(torch.ones(1, 3, 3), taps, values)
+    assert torch.equal(y[0].T, expected + 1)
 
 
+@pytest.mark.parametrize("intra_depth", [1, 2])
 @pytest.mark.parametrize(("frames", "scope"), LENGTHS)
-def test_shifting_rows_has_the_gradient_of_finite_differences(frames: int, scope: int) -> None:
-    taps = torch.randn(2, frames, 2, scope, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(Skew.apply, taps)
+def test_shifted_products_have_the_gradients_of_finite_differences(
+    frames: int, scope: int, intra_depth: int
+) -> None:
+    shapes = ((2, 3, 2 * frames), (2, 2, frames, intra_depth, scope), (2, 3, intra_depth, frames))
+    inputs = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
+    assert torch.autograd.gradcheck(SkewedProduct.apply, inputs)
 
 
 def test_shifting_rows_does_not_mind_how_memory_is_laid_out() -> None:
-    taps = torch.randn(2, 5, 2, 3, dtype=torch.float64)
-    strange = taps.to(memory_format=torch.channels_last).requires_grad_()
-    maps = Skew.apply(strange)
-    assert torch.equal(maps, Skew.apply(taps))
-    gradient = torch.randn_like(maps)
+    content, values = torch.randn(2, 3, 20), torch.randn(2, 3, 2, 5)
+    taps = torch.randn(2, 4, 5, 2, 3)
+    strange = taps.transpose(0, 4).contiguous().transpose(0, 4).requires_grad_()
+    y = SkewedProduct.apply(content, strange, values)
+    assert torch.equal(y, SkewedProduct.apply(content, taps, values))
+    gradient = torch.randn_like(y)
     plain, other = (
-        torch.autograd.grad(maps, strange, given, retain_graph=True)[0]
-        for given in (gradient, gradient.to(memory_format=torch.channels_last))
+        torch.autograd.grad(y, strange, given, retain_graph=True)[0]
+        for given in (gradient, gradient.transpose(0, 2).contiguous().transpose(0, 2))
     )
-    assert torch.equal(plain, other)
+    torch.testing.assert_close(plain, other)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -190,12 +190,11 @@ class TemporalLambda(nn.Module):
 
     def _skew(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return both paths, Q · E placed in a frames × frames map, ``(b, v, h n)``."""
-        batch, frames = values.shape[0], values.shape[3]
-        taps = self._weights(queries).view(-1, frames, self.intra_depth, self.scope)
-        maps: Tensor = Skew.apply(taps)  # type: ignore[no-untyped-call]  # torch gives it no types
-        maps = maps.view(batch, self.heads * frames, self.intra_depth * frames)
+        shape = (len(values), self.heads, values.shape[3], self.intra_depth, self.scope)
+        taps = self._weights(queries).view(shape)  # (b, h, n, u, r)
         content = self._content(queries, keys, values)
-        return torch.baddbmm(content, values.flatten(2), maps.transpose(1, 2))
+        y: Tensor = SkewedProduct.apply(content, taps, values)  # type: ignore[no-untyped-call]  # torch gives it no types
+        return y
 
     def toeplitz(self, frames: int) -> Tensor:
         """Return E laid out as a map, ``T[n, k, u, m] = E[k, u, m - n + r // 2]``.
@@ -258,52 +257,67 @@ class TemporalLambda(nn.Module):
         self.project, self.norm = folded.eval(), nn.Identity().eval()
 
 
-class Skew(torch.autograd.Function):
-    """Shift row n of a table of taps by n, so that taps of a scope become places in a clip.
+class SkewedProduct(torch.autograd.Function):
+    """Multiply values by maps that hold each frame's taps, shifted to the frame's place.
 
-    ``maps[b, n, u, m] = taps[b, n, u, m - n + r // 2]``, zero outside the scope. Reads and writes
-    through strided views, so that each direction costs one padding and one copy.
+    With ``maps[b, h, n, u, m] = taps[b, h, n, u, m - n + r // 2]``, zero outside the scope, the
+    result is ``content[b, v, h n] + Σ_u Σ_m values[b, v, u, m] · maps[b, h, n, u, m]``. The shift
+    is never computed: taps are written to, and their gradients read from, a strided view whose rows
+    are one longer than the map's, and the products work on the map within.
 
     Source:
         Dai et al. 2019, "Transformer-XL" (arXiv 1901.02860), appendix B, which shifts by reshaping.
     """
 
     @staticmethod
-    def forward(context: Any, taps: Tensor) -> Tensor:
-        """Return maps ``(batch, frames, intra_depth, frames)``.
+    def forward(context: Any, content: Tensor, taps: Tensor, values: Tensor) -> Tensor:
+        """Return the result, ``(batch, value_depth, heads * frames)``.
 
         Args:
-            context: Keeps the scope for the way back.
-            taps: Shape ``(batch, frames, intra_depth, scope)``.
+            context: Keeps what the way back needs.
+            content: What is added to, shape ``(batch, value_depth, heads * frames)``.
+            taps: Shape ``(batch, heads, frames, intra_depth, scope)``.
+            values: Shape ``(batch, value_depth, intra_depth, frames)``.
         """
-        batch, frames, depth, scope = taps.shape
-        context.scope = scope
-        side = max(0, frames - 1 - scope // 2)
-        padded = F.pad(taps.contiguous(), (side, side))  # padding keeps the order of the axes
-        width = padded.shape[-1]
-        return padded.as_strided(
-            (batch, frames, depth, frames),
-            (frames * depth * width, depth * width - 1, width, 1),
-            side + scope // 2,
-        ).contiguous()
+        batch, heads, frames, depth, scope = taps.shape
+        flat = values.flatten(2)
+        # a row of taps for frame n begins n places later: in a table whose rows are one longer
+        # than its width, that is the same column
+        table = taps.new_zeros(batch, heads, frames, depth, frames + scope - 1)
+        shifted = _shifted(table, frames, depth, scope)
+        shifted.copy_(taps.flatten(0, 1))
+        maps = table[..., scope // 2 : scope // 2 + frames].reshape(
+            batch, heads * frames, depth * frames
+        )
+        context.save_for_backward(maps, flat)
+        context.shape = taps.shape
+        return torch.baddbmm(content, flat, maps.transpose(1, 2))
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        """Return the gradient of the taps.
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of content, taps and values.
 
         Args:
             context: As kept by ``forward``.
-            gradient: Shape ``(batch, frames, intra_depth, frames)``.
+            gradient: Shape ``(batch, value_depth, heads * frames)``.
         """
-        batch, frames, depth, _ = gradient.shape
-        scope = context.scope
-        padded = F.pad(gradient.contiguous(), (scope // 2, scope // 2))
-        width = padded.shape[-1]
-        return padded.as_strided(
-            (batch, frames, depth, scope),
-            (frames * depth * width, depth * width + 1, width, 1),
-            0,
-        ).contiguous()
+        maps, flat = context.saved_tensors
+        batch, heads, frames, depth, scope = context.shape
+        of_values = gradient @ maps
+        table = gradient.new_zeros(batch, heads, frames, depth, frames + scope - 1)
+        inside = table[..., scope // 2 : scope // 2 + frames]
+        inside.copy_((gradient.transpose(1, 2) @ flat).view(inside.shape))
+        of_taps = _shifted(table, frames, depth, scope).reshape(context.shape)
+        return gradient, of_taps, of_values.view(batch, -1, depth, frames)
+
+
+def _shifted(table: Tensor, frames: int, depth: int, scope: int) -> Tensor:
+    """Return the places of the taps in a table, ``(batch * heads, frames, depth, scope)``."""
+    width = frames + scope - 1
+    return table.as_strided(
+        (table.shape[0] * table.shape[1], frames, depth, scope),
+        (frames * depth * width, depth * width + 1, width, 1),
+    )
 
 
 def known_form(form: Form) -> Form:
