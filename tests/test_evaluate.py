@@ -25,7 +25,7 @@ from watchword.data.rows import Source
 from watchword.data.sampling import evaluation
 from watchword.data.tasks import find_task
 from watchword.errors import CheckpointError, DataError
-from watchword.evaluate import INT16_SCALE, answers, hearing, outputs_for, report, score
+from watchword.evaluate import answers, hearing, outputs_for, report, score
 from watchword.scores import Scores
 
 
@@ -109,7 +109,7 @@ def test_logits_are_those_of_the_model_on_each_clip_alone(
     audio = build.reader(loaded.settings, corpora, "valid").batches(clips)
     for part, batch in audio:
         for number, clip in enumerate(batch, start=part.start):
-            waveform = torch.from_numpy(clip[None].astype(np.float32) / INT16_SCALE)
+            waveform = torch.from_numpy(clip[None].astype(np.float32) / 32_768)
             with torch.no_grad():
                 alone = model(waveform)[0].numpy()
             same(valid.logits[number], alone)

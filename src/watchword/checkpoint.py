@@ -183,13 +183,14 @@ def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
     return found
 
 
-def _plain_provenance(told: dict[str, Any]) -> dict[str, Any]:
+def _plain_provenance(found: Any) -> dict[str, Any]:
     """Return a provenance whose known entries have the types that reports rely on."""
+    told = dict(found)
     types = {"valid_accuracy": float, "rebuilt": list, "data": dict, "epoch_clips": dict}
     for name, kind in types.items():
         if not isinstance(told.get(name, kind()), kind):
             raise TypeError(f"{name} is no {kind.__name__}")
-    return dict(told)
+    return told
 
 
 def _unreadable(path: Path) -> CheckpointError:

@@ -32,6 +32,7 @@ Probability = Annotated[float, Strict(), Field(ge=0, le=1)]
 Positive = Annotated[float, Strict(), Field(gt=0)]
 NotNegative = Annotated[float, Strict(), Field(ge=0)]
 Count = Annotated[int, Strict(), Field(gt=0)]
+Length = Annotated[int, Strict(), Field(gt=0, le=65_536)]
 CountOrNone = Annotated[int, Strict(), Field(ge=0)]
 Words = tuple[str, ...]
 FOLDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -115,11 +116,11 @@ class FeatureSettings(Section):
     """What the model hears; the defaults are the default front end."""
 
     kind: Literal["log_mel", "mfcc"] = "log_mel"
-    mels: Count = 40
-    coefficients: Count = 20
-    window_samples: Count = 480
-    hop_samples: Count = 160
-    fft_samples: Count = 512
+    mels: Length = 40
+    coefficients: Length = 20
+    window_samples: Length = 480
+    hop_samples: Length = 160
+    fft_samples: Length = 512
     low_hz: NotNegative = 20.0
     high_hz: Positive = 7600.0
     floor: Positive = 1e-6
@@ -136,7 +137,7 @@ class ModelSettings(Section):
     """Which network, how wide, and its own options."""
 
     name: str = "lambda_resnet18"
-    width: Positive = 1.0
+    width: Annotated[float, Strict(), Field(gt=0, le=64)] = 1.0
     options: dict[str, Option] = Field(default_factory=dict)
 
 
