@@ -67,17 +67,22 @@ def collect(run: Path, *, has_figures: bool) -> None:
     """Copy what a run leaves to show into ``docs/results/``."""
     place = RESULTS / run.name
     for name in ("config.yml", "metrics.jsonl"):
-        write_whole(place / name, (run / name).read_bytes())
+        write_whole(place / name, public(run / name))
     for split in SPLITS:
         (found,) = run.glob(f"eval-*-{split}")
-        write_whole(place / split / "report.json", (found / "report.json").read_bytes())
-        page = (found / "report.md").read_text()
+        write_whole(place / split / "report.json", public(found / "report.json"))
+        page = public(found / "report.md").decode()
         if has_figures:
             for figure in found.glob("*.png"):
                 write_whole(place / split / figure.name, figure.read_bytes())
         else:
             page = re.sub(r"!\[([^\]]*)\]\([^)]*\)\n\n\*[^\n]*\*\n\n?", "", page)
         write_whole(place / split / "report.md", page.encode())
+
+
+def public(file: Path) -> bytes:
+    """Return a file with absolute paths cut to their last part: they mean nothing elsewhere."""
+    return re.sub(r"(?<![\w.:/])/(?:[\w.+-]+/)+([\w.+-]+)", r".../\1", file.read_text()).encode()
 
 
 def rewritten(text: str) -> str:
