@@ -530,10 +530,12 @@ def test_an_interrupted_command_says_so(ask: Ask, monkeypatch: pytest.MonkeyPatc
 
 def test_what_the_system_refuses_is_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_words: object, **_named: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", "/root/secret")
+        raise PermissionError(errno.EACCES, "Permission denied", "/secret/place")
 
     monkeypatch.setattr(model_jobs, "info", refused)
-    assert ask("info").line.startswith("watchword: /root/secret: Permission denied; check the path")
+    assert ask("info").line.startswith(
+        "watchword: /secret/place: Permission denied; check the path"
+    )
 
 
 def test_our_own_mistakes_are_not_hidden(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

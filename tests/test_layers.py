@@ -16,12 +16,12 @@ from watchword.errors import ConfigError
 from watchword.models.layers import (
     FORMS,
     ConvNorm,
-    SkewedProduct,
     TemporalLambda,
     fold_norms,
     scaled,
     set_form,
 )
+from watchword.models.skew import SkewedProduct
 
 # In float64 a sum of some hundred products of order one is off by less than 1e-13; the forms add in
 # different orders and nothing else sets them apart.
