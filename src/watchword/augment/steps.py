@@ -8,6 +8,7 @@ lets several processes draw for the whole batch and each apply its own part.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,7 +75,7 @@ def check_span(name: str, span: tuple[float, float], *, above: float | None = No
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Augmentation:
+class Augmentation(ABC):
     """One change of a batch, applied to each clip with its own probability.
 
     A kind of augmentation says which numbers it needs (``numbers``) and what it does to clips
@@ -127,10 +128,10 @@ class Augmentation:
             return self.change(x, draws)
         return x.index_copy(0, rows, self.change(x[rows], take(draws, rows)))
 
+    @abstractmethod
     def numbers(self, rng: np.random.Generator, batch: int) -> Draws:
         """Return the random numbers this kind needs, for every clip, chosen or not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, x: Tensor, draws: TensorDraws) -> Tensor:
         """Return every clip of ``x`` changed, never in place."""
-        raise NotImplementedError
