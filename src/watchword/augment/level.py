@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from watchword.augment.steps import Augmentation, Draws, TensorDraws, check_span, uniform
+from watchword.augment.steps import Draws, EachClip, TensorDraws, check_span, uniform
 from watchword.errors import ConfigError, DataError
 from watchword.units import SAMPLE_RATE_HZ
 
@@ -21,7 +21,7 @@ SILENCE_POWER = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Gain(Augmentation):
+class Gain(EachClip):
     """Makes a clip louder or softer.
 
     Attributes:
@@ -55,7 +55,7 @@ class Volume(Gain):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Noise(Augmentation):
+class Noise(EachClip):
     """Adds a stretch of background recordings at a drawn signal-to-noise ratio.
 
     The ratio is that of the mean powers over the whole clip, silence around the word included:
@@ -124,7 +124,7 @@ class BackgroundNoise(Noise):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lowpass4k(Augmentation):
+class Lowpass4k(EachClip):
     """Removes everything above 4 kHz, so that bandwidth cannot tell the class.
 
     Some corpora end at 4 kHz, and with them whole words; a network that hears which corpus a clip
@@ -170,7 +170,7 @@ class Lowpass4k(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ClipPercentile(Augmentation):
+class ClipPercentile(EachClip):
     """Clips a waveform at two of its own percentiles, as an overdriven input does.
 
     A drawn percentage ``p`` clips at the ``p``-th and the ``(100 - p)``-th percentile.

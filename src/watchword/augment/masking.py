@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from watchword.augment.steps import Augmentation, Draws, TensorDraws
+from watchword.augment.steps import Augmentation, Draws, EachClip, TensorDraws
 from watchword.errors import ConfigError
 from watchword.units import Frames
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SpecAugment(Augmentation):
+class SpecAugment(EachClip):
     """Masks stretches of time and groups of bands.
 
     Each mask has a width drawn evenly from 0 to its maximum, both included, and lies anywhere.

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from watchword.augment.cuts import fast_lengths
 from watchword.augment.level import SILENCE_POWER
-from watchword.augment.steps import Augmentation, Draws, TensorDraws
+from watchword.augment.steps import Draws, EachClip, TensorDraws
 from watchword.errors import DataError
 from watchword.units import SAMPLE_RATE_HZ, Samples, Seconds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Reverb(Augmentation):
+class Reverb(EachClip):
     """Convolves a clip with the impulse response of a random room.
 
     The direct path (the largest value of a response) is moved to its first sample, so the word

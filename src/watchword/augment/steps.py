@@ -78,8 +78,8 @@ def check_span(name: str, span: tuple[float, float], *, above: float | None = No
 class Augmentation(ABC):
     """One change of a batch, applied to each clip with its own probability.
 
-    A kind of augmentation says which numbers it needs (``numbers``) and what it does to clips
-    that are chosen (``change``).
+    A kind of augmentation says which numbers it needs (``numbers``) and what it does to a batch
+    (``apply``).
 
     Attributes:
         probability: Chance of each clip to be changed, from 0 to 1.
@@ -111,6 +111,24 @@ class Augmentation(ABC):
         chosen = rng.random(batch) < self.probability
         return {"chosen": chosen, **self.numbers(rng, batch)}
 
+    @abstractmethod
+    def numbers(self, rng: np.random.Generator, batch: int) -> Draws:
+        """Return the random numbers this kind needs, for every clip, chosen or not."""
+
+    @abstractmethod
+    def apply(self, x: Tensor, draws: TensorDraws) -> Tensor:
+        """Return the batch with the chosen clips changed; the input is left as it is.
+
+        Args:
+            x: Waveforms ``(batch, samples)`` or features ``(batch, mels, frames)``.
+            draws: What :meth:`draw` returned, as tensors on the device of ``x``.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EachClip(Augmentation):
+    """A kind that says what it does to clips that are chosen (``change``); others stay as they are."""
+
     def apply(self, x: Tensor, draws: TensorDraws) -> Tensor:
         """Return the batch with the chosen clips changed; the input is left as it is.
 
@@ -127,10 +145,6 @@ class Augmentation(ABC):
         if rows.shape[0] == x.shape[0]:
             return self.change(x, draws)
         return x.index_copy(0, rows, self.change(x[rows], take(draws, rows)))
-
-    @abstractmethod
-    def numbers(self, rng: np.random.Generator, batch: int) -> Draws:
-        """Return the random numbers this kind needs, for every clip, chosen or not."""
 
     @abstractmethod
     def change(self, x: Tensor, draws: TensorDraws) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from watchword.augment.cuts import fast_lengths, fitted, resampled_back
-from watchword.augment.steps import Augmentation, Draws, TensorDraws, check_span, uniform
+from watchword.augment.steps import Draws, EachClip, TensorDraws, check_span, uniform
 from watchword.units import Samples
 
 FFT_SAMPLES = 512
@@ -31,7 +31,7 @@ TINY = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TimeStretch(Augmentation):
+class TimeStretch(EachClip):
     """Says a clip faster or slower at the same pitch.
 
     What gets longer than the clip keeps the stretch of highest energy; what gets shorter is
@@ -67,7 +67,7 @@ class TimeStretch(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PitchShift(Augmentation):
+class PitchShift(EachClip):
     """Says a clip higher or lower at the same tempo: stretched, then resampled to its old length.
 
     Pitches come from at most 16 steps, so that the batch needs at most 16 transforms of its own.

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from watchword.augment.cuts import cut, fast_lengths, fitted, resampled, shifted
-from watchword.augment.steps import Augmentation, Draws, TensorDraws, check_span
+from watchword.augment.steps import Augmentation, Draws, EachClip, TensorDraws, check_span
 from watchword.errors import ConfigError
 from watchword.units import CLIP_SAMPLES, Samples
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shift(Augmentation):
+class Shift(EachClip):
     """Moves a clip earlier or later; zeros enter at the other end.
 
     Attributes:
@@ -55,7 +55,7 @@ class Shift(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ShiftFraction(Augmentation):
+class ShiftFraction(EachClip):
     """Moves a clip by a fraction of its length; zeros enter at the other end.
 
     Attributes:
@@ -92,7 +92,7 @@ class ShiftFraction(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Resample(Augmentation):
+class Resample(EachClip):
     """Plays a clip faster or slower, pitch and all, without cutting the word.
 
     A slower clip is longer than there is room: the stretch of highest energy is kept. A faster one
@@ -166,7 +166,7 @@ class RandomPlacement(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ZeroSegment(Augmentation):
+class ZeroSegment(EachClip):
     """Silences a stretch of each clip at a random place.
 
     Attributes:
