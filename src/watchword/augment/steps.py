@@ -127,7 +127,7 @@ class Augmentation(ABC):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EachClip(Augmentation):
-    """A kind that says what it does to clips that are chosen (``change``); others stay as they are."""
+    """A kind that says what it does to chosen clips (``change``); others stay as they are."""
 
     def apply(self, x: Tensor, draws: TensorDraws) -> Tensor:
         """Return the batch with the chosen clips changed; the input is left as it is.
