@@ -65,10 +65,10 @@ def train(
     from watchword import devices
 
     fabric = _devices(settings, gpu, processes, nodes)
-    for note in notes:
-        console.say(f"note: {note}")
     # before other processes start: they find the corpora prepared, and a fault is met only once
     corpora = _corpora(settings, where, console)
+    for note in notes:
+        console.say(f"note: {note}")
     folder = where.output / settings.run_name
     fabric.launch()
     if not fabric.is_global_zero:
