@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 THREADS ?= 2
+DEMO_RUN := demo/output/lambda_resnet18-k1-task-12-demo-seed0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fix slow gpu bench results docs constraints clean
@@ -21,8 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## speak a small command set, train on it, evaluate, draw, and print where the report is
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/watchword data synth demo/speech
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -u train.py --config_env configs/demo_env.yml --config_exp configs/demo.yml
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -u eval.py --config_env configs/demo_env.yml --config_exp configs/demo.yml --model demo/output/lambda_resnet18-k1-task-12-demo-seed0/best.pth.tar
-	$(BIN)/watchword plot training demo/output/lambda_resnet18-k1-task-12-demo-seed0 --output demo/output/training.png
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -u eval.py --config_env configs/demo_env.yml --config_exp configs/demo.yml --model $(DEMO_RUN)/best.pth.tar
+	$(BIN)/watchword plot training $(DEMO_RUN) --output demo/output/training.png
+	@echo "the report: $(DEMO_RUN)/eval-12-test/report.md"
 
 test: $(STAMP) ## what CI runs: format, lint, import floors, strict types, tests with doctests
 	$(BIN)/ruff format --check .
