@@ -35,6 +35,13 @@ if __name__ == "__main__":
                 rounds=asked.rounds,
                 told=lambda done, total: console.progress("timing", done, total),
             )
-            console.table(records, title=title)
+            rows = [  # what tells two rows apart in one column, so that all fit 80
+                {
+                    "model": f"{row['model']} k{row['width']:g} {row['form']}".rstrip(),
+                    **{key: row[key] for key in ("parameters", "macs", "ms", "ratio")},
+                }
+                for row in records
+            ]
+            console.table(rows, title=title)
     except WatchwordError as fault:
         parser.exit(2, f"{' '.join(str(fault).split())}\n")

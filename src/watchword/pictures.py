@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOG_NAME: Final = "metrics.jsonl"
+SPIKE: Final = 20.0
+"""How many times the median a loss must reach for a logarithmic axis."""
 
 
 def read_log(folder_or_file: Path) -> list[dict[str, Any]]:
@@ -88,6 +90,9 @@ def training_curves(paths: Sequence[Path]) -> Figure:
     panels[0].yaxis.set_major_formatter("{x:g} %")
     panels[0].set_ylim(top=100.5)
     panels[2].set_ylim(bottom=0)
+    losses = np.concatenate([line.get_ydata() for line in panels[1].lines])
+    if np.nanmax(losses, initial=0) > SPIKE * np.nanmedian(losses):
+        panels[1].set_yscale("log")  # one wild epoch would flatten all others
     for panel in panels:
         panel.grid(color=FAINT, linewidth=0.6)
     legend(panels[0], loc="lower right")
@@ -198,16 +203,16 @@ def _draw_run(
     pale = {**look, "linewidth": 0.9, "marker": "", "alpha": 0.55}
     for panel, key, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
         train = log.get("train_" + key, log.get(key, nothing))
-        panel.plot(epochs, scale * train, label=f"{name} train".strip(), **pale)
+        # of several runs only the best epoch is named: pale is training in all of them
+        panel.plot(epochs, scale * train, label="" if name else "train", **pale)
         valid = scale * log.get("valid_" + key, nothing)
-        panel.plot(epochs, valid, label=f"{name} valid".strip(), **look)
+        panel.plot(epochs, valid, label="" if name else "valid", **look)
     valid = log.get("valid_accuracy", nothing)
     if np.isfinite(valid).any():
         best = int(np.nanargmax(valid))
         label = f"{name} best: {100 * valid[best]:.1f} % at epoch {epochs[best]:.0f}".strip()
-        accuracy.plot(
-            epochs[best], 100 * valid[best], "*", color=stroke["color"], ms=11, label=label
-        )
+        star = {**stroke, "marker": "*", "markersize": 11, "linewidth": 1.5}
+        accuracy.plot(epochs[best], 100 * valid[best], label=label, **star)
     rate.plot(epochs, log.get("learning_rate", nothing), **pale)
 
 
