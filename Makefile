@@ -46,6 +46,7 @@ gpu: $(STAMP) ## the tests that need a GPU
 bench: $(STAMP) ## training speed, sizes and times of the models, preparation at full size
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python benchmarks/training_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lambda_forms.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/augmentation_cost.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py
 	$(BIN)/python benchmarks/bench_prepare.py
 

@@ -99,10 +99,15 @@ def has(dotted: str) -> bool:
 # --------------------------------------------------------------------------------------- commands
 
 
+def test_there_are_commands_to_check() -> None:
+    quoted = [words for page in PAGES for words in words_after("watchword", page)]
+    assert len(quoted) > 10
+
+
 @every_page
 def test_every_command_of_watchword_exists(page: Path) -> None:
     for words in words_after("watchword", page):
-        parse(get_command(cli.app), words)
+        check_command(get_command(cli.app), words)
 
 
 @every_page
@@ -114,7 +119,7 @@ def test_every_published_command_exists(
     monkeypatch.setattr(doors, "run", lambda program, *_: programs.append(program))
     getattr(doors, f"{door}_door")()
     for words in words_after(rf"python3?(?: -u)? {door}\.py", page):
-        parse(get_command(programs[0]), words)
+        check_command(get_command(programs[0]), words)
 
 
 @every_page
@@ -132,10 +137,10 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
         ["plot", "roc", "a", "-x"],
     ):
         with pytest.raises(AssertionError):
-            parse(get_command(cli.app), words)
+            check_command(get_command(cli.app), words)
 
 
-def parse(command: Any, words: list[str]) -> None:
+def check_command(command: Any, words: list[str]) -> None:
     """Assert that a command has the subcommands and options that words name; values may be any."""
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         assert words[0] in command.commands, words

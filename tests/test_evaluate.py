@@ -92,7 +92,7 @@ def test_one_output_for_a_label_is_passed_on_to_the_bit() -> None:
 # ------------------------------------------------------------------------------------------- scores
 
 
-def same(mine: np.ndarray, theirs: np.ndarray) -> None:
+def assert_same(mine: np.ndarray, theirs: np.ndarray) -> None:
     """Compare logits: the order of float32 sums depends on the size of a batch.
 
     Eight layers each multiply three factors, so that rounding of 1e-7 becomes some 1e-4 of the
@@ -112,7 +112,7 @@ def test_logits_are_those_of_the_model_on_each_clip_alone(
             waveform = torch.from_numpy(clip[None].astype(np.float32) / 32_768)
             with torch.no_grad():
                 alone = model(waveform)[0].numpy()
-            same(valid.logits[number], alone)
+            assert_same(valid.logits[number], alone)
 
 
 def test_every_clip_of_the_split_is_there_with_its_origin(valid: Scores) -> None:
@@ -209,7 +209,7 @@ def test_a_smaller_task_gets_the_logits_of_its_own_outputs(
     rows = {name: row for row, name in enumerate(valid.names)}
     for row, (name, word) in enumerate(zip(core.names, core.words, strict=True)):
         if word != "_silence_":  # another list, another silence
-            same(core.logits[row], valid.logits[rows[name]][columns])
+            assert_same(core.logits[row], valid.logits[rows[name]][columns])
 
 
 def test_a_split_without_clips_is_refused(loaded: Checkpoint, corpora: list[Source]) -> None:

@@ -79,8 +79,11 @@ def test_names_carry_the_equal_error_rate() -> None:
 
 def test_a_perfect_curve_can_be_drawn(tmp_path: Path) -> None:
     perfect = {"one": curve((0, 1), (0, 0), (1, 0))}
-    plots.save(plots.det(perfect), tmp_path / "det.png")
-    plots.save(plots.roc(perfect), tmp_path / "roc.png")
+    for name, figure in (("det", plots.det(perfect)), ("roc", plots.roc(perfect))):
+        assert plots.save(figure, tmp_path / f"{name}.png").is_file()
+        (panel,) = figure.axes
+        assert "one (EER 0 %)" in panel.get_legend_handles_labels()[1]
+        assert np.isfinite([*panel.get_xlim(), *panel.get_ylim()]).all()
 
 
 def test_many_curves_keep_the_last_and_the_worst_in_ink() -> None:
@@ -108,6 +111,8 @@ def test_confusion_writes_every_count_and_shades_by_row() -> None:
 def test_confusion_of_a_class_without_clips_can_be_drawn(tmp_path: Path) -> None:
     figure = plots.confusion(["yes", "no"], np.array([[3, 0], [0, 0]]))
     plots.save(figure, tmp_path / "confusion.png")
+    # the empty row has no share of anything, and no NaN either
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), [[1, 0], [0, 0]])
 
 
 def test_per_class_has_the_worst_on_top_and_leaves_out_the_empty() -> None:
@@ -223,7 +228,10 @@ def test_noise_mixing_shows_all_three_alike(tmp_path: Path) -> None:
 def test_silence_and_short_clips_can_be_drawn(tmp_path: Path) -> None:
     nothing = np.zeros(100)
     figure = plots.noise_mixing(nothing, nothing, nothing, snr_db=0.0)
-    plots.save(figure, tmp_path / "noise.png")
+    assert plots.save(figure, tmp_path / "noise.png").is_file()
+    drawn = [image.get_array() for panel in figure.axes for image in panel.images]
+    assert drawn
+    assert all(np.isfinite(array).all() for array in drawn)
 
 
 def test_a_figure_is_a_png_of_150_dots_per_inch(tmp_path: Path) -> None:
