@@ -8,6 +8,7 @@ means is decided here.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,8 @@ from watchword.data.batches import Reader
 from watchword.data.manifest import Split
 from watchword.data.rows import Source
 from watchword.data.sampling import Plan
-from watchword.errors import CheckpointError
+from watchword.data.utterance import Utterance
+from watchword.errors import CheckpointError, ConfigError, nearest
 from watchword.sync import SyncBatchNorm
 from watchword.units import CLIP_SAMPLES
 
@@ -108,11 +110,29 @@ def sources(settings: Settings, environment: Environment, told: Told = quiet) ->
         source(corpus, environment, train_on_dropped=settings.data.train_on_dropped, told=told)
         for corpus in settings.data.corpora
     ]
+    found = _without_copies(settings.data.corpora, found)
     names = [one.name for one in found]
     return [  # folders of the same name are told apart by their place in the settings
         replace(one, name=f"{one.name}#{place}") if names.count(one.name) > 1 else one
         for place, one in enumerate(found)
     ]
+
+
+def _without_copies(corpora: Sequence[CorpusSettings], found: Sequence[Source]) -> list[Source]:
+    """Return corpora that ignore the clips of which another has the better copy."""
+    stores = {corpus.folder: one.store for corpus, one in zip(corpora, found, strict=True)}
+    kept = []
+    for corpus, one in zip(corpora, found, strict=True):
+        if corpus.unless_in is not None:
+            if corpus.unless_in == corpus.folder or corpus.unless_in not in stores:
+                raise ConfigError(
+                    f"data.corpora: {corpus.folder} is heard unless_in {corpus.unless_in}, needed "
+                    f"the folder of another corpus: {nearest(corpus.unless_in, list(stores))}"
+                )
+            copies = {spoken.name for spoken in stores[corpus.unless_in].manifest.utterances}
+            one = replace(one, ignored=one.ignored | copies)
+        kept.append(one)
+    return kept
 
 
 def source(
@@ -146,6 +166,19 @@ def source(
         hold_out=corpus.hold_out,
         leave_out=left_out if train_on_dropped else left_out | store.manifest.dropped,
         is_rebuilt=corpus.is_rebuilt,
+        splits=corpus.splits,
+        ignored=_holding(store.manifest.utterances, corpus.without),
+        is_background=corpus.is_background,
+    )
+
+
+def _holding(utterances: Iterable[Utterance], words: Iterable[str]) -> frozenset[str]:
+    """Return the names of utterances whose transcripts hold one of some words."""
+    barred = {word.casefold() for word in words}
+    return frozenset(
+        spoken.name
+        for spoken in utterances
+        if not barred.isdisjoint(re.findall(r"[^\W_]+(?:'[^\W_]+)*", spoken.text.casefold()))
     )
 
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from watchword.data.tasks import Task, UnknownRule, find_task, own_task
+from watchword.data.utterance import Split
 from watchword.errors import ConfigError
 
 # strict: "40" is no number, 1 is not true, and "yes" is a word
@@ -78,7 +79,9 @@ class CorpusSettings(Section):
     """A folder of speech and what a task makes of it.
 
     ``folder`` is looked up below the data folder of the environment, then as it is given; the names
-    of the public archives are downloaded when they are not there.
+    of the public archives are downloaded when they are not there. Utterances whose transcript holds
+    a word of ``without`` are not heard, nor are clips whose name the corpus ``unless_in`` has too:
+    it has the better copy. A corpus that ``is_background`` is noise.
     """
 
     folder: Annotated[str, Field(min_length=1)]
@@ -86,8 +89,12 @@ class CorpusSettings(Section):
     words: dict[str, str] = Field(default_factory=dict)
     hold_out: Words = ()
     leave_out: Words = ()
+    without: Words = ()
+    unless_in: str | None = None
+    splits: dict[Split, Split] = Field(default_factory=dict)
     cut: Literal["whole", "pieces"] = "whole"
     is_rebuilt: Flag = False
+    is_background: Flag = False
 
 
 class DataSettings(Section):

@@ -118,8 +118,8 @@ def background(
     """Return the noise that a split hears, int16 ``(samples,)``.
 
     Each background recording gives its first eight tenths to training, then a tenth to validation
-    and a tenth to test; one that is held out is heard in test alone. Where that is less than a
-    clip, noise of three colours stands in.
+    and a tenth to test; one that is held out is heard in test alone. A corpus that is noise gives
+    the clips of the split. Where all that is less than a clip, noise of three colours stands in.
 
     Args:
         sources: The corpora.
@@ -128,6 +128,8 @@ def background(
     """
     pieces = [np.empty(0, np.int16)]
     for source in sources:
+        if source.is_background:
+            pieces.append(source.store.clips[source.rows_of(split)].reshape(-1))
         for name, start, stop in source.store.background_spans:
             low, high = PARTS[split]
             if _is_named(name, hold_out):

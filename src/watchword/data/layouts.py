@@ -52,9 +52,9 @@ def listed_utterances(folder: Path, lists: Sequence[Path]) -> list[Utterance]:
     """Return the utterances that CSV lists name.
 
     The split is the column ``split`` where there is one and else the name of the file; the word is
-    the column ``class`` (``_unknown_`` where there is none); the speaker is the column ``speaker``
-    and else told from the names (see ``tell_speakers``). A file that a list names and the folder
-    lacks stays in: preparation and check report it.
+    the column ``class`` (``_unknown_`` where there is none); the text is the column ``transcript``;
+    the speaker is the column ``speaker`` and else told from the names (see ``tell_speakers``). A
+    file that a list names and the folder lacks stays in: preparation and check report it.
 
     Args:
         folder: The corpus folder.
@@ -64,7 +64,7 @@ def listed_utterances(folder: Path, lists: Sequence[Path]) -> list[Utterance]:
         DataError: If a column or value is missing, a split has another name, a file is listed
             twice, or a name leads out of the folder.
     """
-    rows: dict[str, tuple[str, str | None, Split]] = {}
+    rows: dict[str, tuple[str, str | None, Split, str]] = {}
     for path in lists:
         for line, row in _rows(path):
             name = _inside(row.get("file"), path, line)
@@ -77,11 +77,12 @@ def listed_utterances(folder: Path, lists: Sequence[Path]) -> list[Utterance]:
                 row.get("class") or UNKNOWN,
                 row.get("speaker") or None,
                 _split(row, path, line),
+                row.get("transcript", ""),
             )
-    told = tell_speakers((name, word) for name, (word, _, _) in rows.items())
+    told = tell_speakers((name, word) for name, (word, *_) in rows.items())
     return [
-        Utterance(name, word, speaker or told[name], split)
-        for name, (word, speaker, split) in rows.items()
+        Utterance(name, word, speaker or told[name], split, text)
+        for name, (word, speaker, split, text) in rows.items()
     ]
 
 

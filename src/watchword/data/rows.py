@@ -15,6 +15,7 @@ import numpy as np
 from watchword.data.clips import ClipStore
 from watchword.data.manifest import Split
 from watchword.data.tasks import Task
+from watchword.data.utterance import Utterance
 from watchword.words import SILENCE, UNKNOWN
 
 SILENT_ROW = -1
@@ -34,6 +35,10 @@ class Source:
         hold_out: Words of the corpus never trained on, beside those of the task.
         leave_out: Names of clips never trained on.
         is_rebuilt: Whether its audio was rebuilt from features and not recorded.
+        splits: Splits of the corpus that count as another, e.g. ``{"valid": "train"}``.
+        ignored: Names of clips that no split hears.
+        is_background: Whether it is noise: nothing of it is a class, its clips are mixed under
+            others and cut as silence.
     """
 
     name: str
@@ -43,6 +48,29 @@ class Source:
     hold_out: tuple[str, ...] = ()
     leave_out: frozenset[str] = frozenset()
     is_rebuilt: bool = False
+    splits: Mapping[Split, Split] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    is_background: bool = False
+
+    def split_of(self, spoken: Utterance) -> Split:
+        """Return the split that an utterance of this corpus counts to.
+
+        Args:
+            spoken: The utterance.
+        """
+        return self.splits.get(spoken.split, spoken.split)
+
+    def rows_of(self, split: Split) -> np.ndarray:
+        """Return the clips of a split, as rows of the store's clips, in order.
+
+        Args:
+            split: The split.
+        """
+        is_heard = [
+            self.split_of(spoken) == split and spoken.name not in self.ignored
+            for spoken in self.store.manifest.utterances
+        ]
+        return np.flatnonzero(np.array(is_heard, bool)[self.store.index])
 
     def word_as(self, word: str) -> str:
         """Return what a word of this corpus counts as.
@@ -155,11 +183,11 @@ def _select(
     """Return the clips of a split to whose words a function gives a class."""
     utterances = source.store.manifest.utterances
     targets = {word: target(word) for word in {utterance.word for utterance in utterances}}
-    found = (
-        targets[spoken.word] if spoken.split == split and spoken.name not in left_out else None
-        for spoken in utterances
-    )
+    if source.is_background:
+        targets = dict.fromkeys(targets)
+    found = (None if spoken.name in left_out else targets[spoken.word] for spoken in utterances)
     of_utterance = np.array([-1 if one is None else one for one in found], np.int64)
-    of_row = of_utterance[source.store.index]
-    rows = np.flatnonzero(of_row >= 0)
-    return Clips(np.full(len(rows), number, np.int16), rows, of_row[rows])
+    rows = source.rows_of(split)
+    rows = rows[of_utterance[source.store.index[rows]] >= 0]
+    of_row = of_utterance[source.store.index[rows]]
+    return Clips(np.full(len(rows), number, np.int16), rows, of_row)

@@ -245,7 +245,7 @@ def evaluation(sources: Sequence[Source], task: Task, split: Split) -> tuple[Cli
     everything = Clips.join([candidates(s, i, task, split) for i, s in enumerate(sources)])
     keywords, others, own_silence = _by_kind(everything, task)
     tenth = -(-len(keywords) // 10)  # rounded up
-    counted, extra = _counted(others, tenth, sources, task)
+    counted, extra = _counted(others, keywords, tenth, sources, task)
     if not len(keywords) + len(counted):
         raise DataError(
             f"no {split} clip of task {task.name} in {', '.join(s.name for s in sources)}, needed "
@@ -260,21 +260,24 @@ def evaluation(sources: Sequence[Source], task: Task, split: Split) -> tuple[Cli
 
 
 def _counted(
-    others: Clips, tenth: int, sources: Sequence[Source], task: Task
+    others: Clips, keywords: Clips, tenth: int, sources: Sequence[Source], task: Task
 ) -> tuple[Clips, Clips]:
     """Return the clips of other words that count for accuracy, and the rest.
 
     All count where the task says so. Otherwise those count that a data set has chosen itself (its
     folder ``_unknown_``); where it has not, the first clip of each word in a fixed shuffled order,
-    then the second of each, and so on.
+    then the second of each, and so on. A corpus without keywords never counts: accuracy must not
+    depend on which negatives a model was trained with.
     """
     if task.unknown != "tenth":
         return others, others[:0]
     pairs = zip(others.source, others.row, strict=True)
     spoken = [sources[source].store.utterance(int(row)) for source, row in pairs]
-    is_counted = np.array([utterance.word == UNKNOWN for utterance in spoken], bool)
+    may_count = np.isin(others.source, np.unique(keywords.source))
+    is_counted = may_count & np.array([one.word == UNKNOWN for one in spoken], bool)
     if not is_counted.any():
-        is_counted[[place for *_, place in sorted(_ranks(spoken))[:tenth]]] = True
+        ranks = [rank for rank in _ranks(spoken) if may_count[rank[-1]]]
+        is_counted[[place for *_, place in sorted(ranks)[:tenth]]] = True
     return others[is_counted], others[~is_counted]
 
 

@@ -25,12 +25,14 @@ class Utterance:
         word: What is said: the label on disk; ``_unknown_`` where the corpus does not tell.
         speaker: Who says it, or None where that cannot be told.
         split: ``train``, ``valid`` or ``test``.
+        text: What is said, where the corpus has a transcript of it; else empty.
     """
 
     name: str
     word: str
     speaker: str | None
     split: Split
+    text: str = ""
 
 
 @dataclass(frozen=True)
