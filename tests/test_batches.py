@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,14 @@ def source(
             refused=(),
         ),
     )
+
+
+def test_a_corpus_that_is_noise_gives_the_clips_of_the_split() -> None:
+    plain, noisy = source(clips=2), replace(source(clips=3, first=5), is_background=True)
+    heard = background([plain, noisy], "train")
+    assert heard.reshape(-1, CLIP)[:, 0].tolist() == [5, 6, 7]
+    elsewhere = replace(noisy, splits={"train": "test"})
+    assert background([elsewhere], "test").reshape(-1, CLIP)[:, 0].tolist() == [5, 6, 7]
 
 
 def rows(of_source: list[int], row: list[int]) -> Clips:

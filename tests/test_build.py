@@ -83,6 +83,51 @@ def test_dropped_clips_are_left_out_if_settings_say_so(corpus: Path, tmp_path: P
     assert (tmp_path / "cache").is_dir()
 
 
+def listed(folder: Path, rows: list[str]) -> Path:
+    """Write a corpus of sentences with transcripts; each row is ``name,split,transcript``."""
+    lines = ["file,split,transcript", *rows]
+    folder.mkdir(parents=True)
+    for row in rows:
+        audio.write(folder / row.split(",")[0], np.full(3_200, 0.1, np.float32))
+    (folder / "all.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_sentences_that_hold_a_word_are_heard_by_no_split(tmp_path: Path) -> None:
+    rows = ["a.wav,valid,GO ON", "b.wav,valid,he goes", "c.wav,test,don't", "d.wav,valid,"]
+    listed(tmp_path / "read", rows)
+    section = CorpusSettings(folder="read", without=("go", "Don"), splits={"valid": "train"})
+    made = build.source(section, Environment(datasets=tmp_path), train_on_dropped=True)
+    assert made.ignored == {"a.wav"}  # whole words: neither "goes" nor "don't"
+    said = made.store.manifest.utterances
+    heard = {split: [said[i].name for i in made.rows_of(split)] for split in ("train", "valid")}
+    assert heard == {"train": ["b.wav", "d.wav"], "valid": []}
+
+
+def test_a_copy_is_not_heard_where_the_better_one_is_at_hand(corpus: Path, tmp_path: Path) -> None:
+    for name in ("yes/a_nohash_0.wav", "yes/c_nohash_0.wav"):
+        path = tmp_path / "rebuilt" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, np.full(1_600, 0.1, np.float32))
+    made = settings(
+        "data: {corpora: [{folder: mine}, {folder: rebuilt, unless_in: mine, is_rebuilt: true}]}"
+    )
+    recorded, rebuilt = build.sources(made, Environment(datasets=tmp_path))
+    assert recorded.ignored == frozenset()
+    assert "yes/a_nohash_0.wav" in rebuilt.ignored
+    assert "yes/c_nohash_0.wav" not in rebuilt.ignored
+
+
+@pytest.mark.parametrize("other", ["mine", "mines"])
+def test_the_better_copies_must_be_in_another_corpus(
+    other: str, corpus: Path, tmp_path: Path
+) -> None:
+    made = settings(f"data: {{corpora: [{{folder: mine, unless_in: {other}}}]}}")
+    message = f"mine is heard unless_in {other}, needed the folder of another corpus"
+    with pytest.raises(ConfigError, match=message):
+        build.sources(made, Environment(datasets=tmp_path))
+
+
 def test_a_missing_folder_is_one_line_with_its_name(tmp_path: Path) -> None:
     for folder in ("nowhere", str(tmp_path / "nowhere")):
         with pytest.raises(DataError, match=r"nowhere: no such folder, needed a corpus"):

@@ -512,3 +512,24 @@ def test_own_silence_is_heard_before_silence_is_cut_and_never_fills_unknown() ->
     said = words(plan([many], TENTH, seed=0).epoch(0), many)
     assert (said["_silence_"], said["(cut)"]) == (10, 0)
     assert "_silence_" not in words(plan([many], ALL, seed=0).epoch(0), many)
+
+
+def test_accuracy_does_not_depend_on_the_negatives_trained_with() -> None:
+    speech = corpus(SPEECH)
+    others = [
+        corpus({"_unknown_": (40, 30, 0)}, "read"),
+        corpus({"wahid": (9, 9, 9)}, "arabic", words={"*": "_unknown_"}),
+    ]
+    alone, _ = evaluation([speech], TENTH, "valid")
+    clips, parts = evaluation([speech, *others], TENTH, "valid")
+    alone_task = alone[evaluation([speech], TENTH, "valid")[1] == "task"]
+    assert same(clips[parts == "task"], alone_task)
+    assert words(clips[parts == "extra-unknown"], speech, *others) >= Counter(
+        {"_unknown_": 30, "wahid": 9}
+    )
+
+
+def test_noise_is_no_class() -> None:
+    noise = corpus({"_unknown_": (5, 5, 5), "yes": (1, 1, 1)}, "noise", is_background=True)
+    assert len(candidates(noise, 1, TENTH, "train")) == 0
+    assert len(never_heard(noise, 1, TENTH, "valid")) == 0

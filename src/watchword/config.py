@@ -13,7 +13,8 @@ from __future__ import annotations
 import difflib
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from watchword.settings import (
     AugmentSettings,
     CorpusSettings,
     DataSettings,
+    DistillSettings,
     Environment,
     FeatureSettings,
     Mask,
@@ -98,9 +100,13 @@ def load_environment(path: Path | None) -> Environment:
     Raises:
         ConfigError: If the file cannot be read or holds a fault.
     """
-    if path is None:
-        return Environment()
-    return _validate(Environment, _load_yaml(_read(path), str(path)), str(path))
+    return Environment() if path is None else load_section(Environment, path)[0]
+
+
+def load_section(kind: type[T], path: Path) -> tuple[T, Callable[[Sequence[Any]], int | None]]:
+    """Return the section in a file, and what tells the line of a place such as ``["a", "b"]``."""
+    tree = _load_yaml(_read(path), str(path))
+    return _validate(kind, tree, str(path)), partial(_line, tree)
 
 
 def dump_settings(settings: Settings) -> str:
@@ -355,6 +361,7 @@ __all__ = [
     "AugmentSettings",
     "CorpusSettings",
     "DataSettings",
+    "DistillSettings",
     "Environment",
     "FeatureSettings",
     "Mask",
@@ -364,6 +371,7 @@ __all__ = [
     "TrainSettings",
     "dump_settings",
     "load_environment",
+    "load_section",
     "load_settings",
     "parse_settings",
 ]

@@ -148,6 +148,13 @@ class ModelSettings(Section):
     options: dict[str, Option] = Field(default_factory=dict)
 
 
+class DistillSettings(Section):
+    """Trained networks whose posteriors make up a part of the targets."""
+
+    teachers: Annotated[tuple[Path, ...], Field(min_length=1)]
+    weight: Share = 0.7
+
+
 class TrainSettings(Section):
     """How the network learns."""
 
@@ -168,6 +175,7 @@ class TrainSettings(Section):
     gradient_clip: Positive | None = None
     precision: Annotated[Literal["64", "32", "bf16"], BeforeValidator(_as_text)] = "32"
     sync_batch_norm: Flag = True
+    distill: DistillSettings | None = None
     save_minutes: Positive = 5.0
 
 

@@ -31,6 +31,7 @@ from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
 from watchword.progress import Progress, Watcher, part_of, read_state, write_state
 from watchword.schedule import Average, learning_rate
+from watchword.teach import teachers
 
 NORMALISATION_CLIPS = 2_048
 
@@ -58,6 +59,7 @@ class Run:
         self.chain = build.augmentation(
             settings.augment, self.train_reader.background, fabric.device, seed=settings.seed
         )
+        self.teachers = teachers(settings.train.distill, self.task.labels, fabric.device)
         torch.manual_seed(settings.seed)
         classifier = build.classifier(settings, len(self.task.labels))
         self.ear, self.network = classifier.ear.to(fabric.device), classifier.network
@@ -227,6 +229,7 @@ class Run:
         targets = torch.from_numpy(clips.target[part]).to(self.fabric.device)
         soft = F.one_hot(targets, len(self.task.labels)).float()
         waveforms = self.chain.on_waveforms(waveforms, draws, part)
+        soft = self.teachers.teach(waveforms, soft)
         features, soft = self.chain.on_features(self.ear(waveforms), soft, draws, part)
         return features, soft, targets
 

@@ -45,7 +45,7 @@ def find_lists(folder: Path) -> list[Path]:
     """
     tables = sorted(path for path in folder.glob("*.csv") if not path.name.startswith("."))
     named = [path for path in tables if path.stem.lower() in SPLIT_NAMES]
-    return named or [path for path in tables if {"file", "split"} <= set(_columns(path))]
+    return named or [path for path in tables if {"file", "split"} <= set(columns(path))]
 
 
 def listed_utterances(folder: Path, lists: Sequence[Path]) -> list[Utterance]:
@@ -176,8 +176,15 @@ def _hash_splits(units: set[str]) -> dict[str, Split]:
     return splits
 
 
-def _columns(path: Path) -> list[str]:
-    """Return the header of a CSV file."""
+def columns(path: Path) -> list[str]:
+    """Return the header of a CSV file; empty where no line follows it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
     return next((list(row) for _, row in _rows(path)), [])
 
 

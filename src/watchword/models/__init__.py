@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from watchword.errors import ConfigError, nearest
+from watchword.models.lambda_cast import LambdaCast
 from watchword.models.lambda_resnet import LambdaResNet18
 from watchword.models.layers import FORMS, Form, TemporalLambda, fold_norms, set_form
 from watchword.models.mhatt_rnn import MhattRnn
@@ -56,6 +57,7 @@ class Entry:
 
 MODELS: dict[str, Entry] = {
     "lambda_resnet18": Entry(LambdaResNet18, 40, "LambdaResNet18"),
+    "lambda_cast": Entry(LambdaCast, 40, "LambdaCast"),
     "tc_resnet14": Entry(TcResNet, 40, "TC-ResNet14, as published"),
     "tc_resnet14_paper": Entry(TcResNetPaper, 40, "TC-ResNet14 of the lambda paper's experiments"),
     "tc_resnet8": Entry(partial(TcResNet, channels=CHANNELS_8), 40, "TC-ResNet8"),
@@ -147,8 +149,10 @@ def _what_is_needed(value: object, hint: Any) -> str:
     if hint is bool:
         return "" if isinstance(value, bool) else "true or false"
     is_number = not isinstance(value, bool)
-    if hint == int | Sequence[int] and isinstance(value, list | tuple):
+    if hint in (Sequence[int], int | Sequence[int]) and isinstance(value, list | tuple):
         return next(filter(None, (_what_is_needed(item, int) for item in value)), "")
+    if hint == Sequence[int]:
+        return "a list of whole numbers"
     if hint in (int, int | Sequence[int]):
         is_count = is_number and isinstance(value, int) and value >= 1
         return "" if is_count else "a whole number of at least 1"

@@ -44,6 +44,7 @@ class LambdaResNet18(nn.Module):
         normalise_logits: Divide the outputs by their length, as published. The softmax of 12 such
             outputs never exceeds 0.21, so no threshold on it means anything (SPEC §2.1, weak
             point 1).
+        unit_queries: Divide each query by its root mean square (see ``TemporalLambda``).
         form: Which of the equal computations the lambda layers run.
 
     Raises:
@@ -67,6 +68,7 @@ class LambdaResNet18(nn.Module):
         scope: int | Sequence[int] = 23,
         embedding_deviation: float | None = None,
         normalise_logits: bool = False,
+        unit_queries: bool = False,
         form: Form = "skew",
     ) -> None:
         super().__init__()
@@ -91,6 +93,7 @@ class LambdaResNet18(nn.Module):
                     intra_depth=intra_depth,
                     scope=scopes[stage],
                     embedding_deviation=embedding_deviation,
+                    unit_queries=unit_queries,
                     form=form,
                 )
                 self.stages.append(LambdaBlock(channels, out, attend, stride=stride))

@@ -86,6 +86,9 @@ class TemporalLambda(nn.Module):
         embedding_deviation: Standard deviation of E at the start; ``(k · r) ** -0.5`` where not
             given (SPEC §2.1, weak point 2: with 1.0, as published, the position path starts 7 to 26
             times larger than the content path).
+        unit_queries: Divide each head's query by its root mean square over the depth. The output is
+            a product of three normalised factors, and on a few clips their tails multiply; a
+            bounded query takes one of them away.
         form: Which of the equal computations to run.
 
     Raises:
@@ -108,9 +111,11 @@ class TemporalLambda(nn.Module):
         intra_depth: int = 1,
         scope: int = 23,
         embedding_deviation: float | None = None,
+        unit_queries: bool = False,
         form: Form = "skew",
     ) -> None:
         super().__init__()
+        self.unit_queries = unit_queries
         if channels % heads or scope % 2 == 0:
             raise ConfigError(
                 f"found {channels} channels for {heads} heads and a scope of {scope} frames, "
@@ -142,8 +147,11 @@ class TemporalLambda(nn.Module):
         queries, values = self.norm(normed).split(
             (self.heads * self.query_depth, self.value_depth * self.intra_depth), dim=1
         )
+        queries = queries.reshape(batch, self.query_depth, self.heads, frames)
+        if self.unit_queries:
+            queries = F.normalize(queries, dim=1) * self.query_depth**0.5
         return (
-            queries.reshape(batch, self.query_depth, self.heads, frames),
+            queries,
             keys.reshape(batch, self.query_depth, self.intra_depth, frames).softmax(-1),
             values.reshape(batch, self.value_depth, self.intra_depth, frames),
         )
