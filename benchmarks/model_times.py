@@ -15,7 +15,7 @@ from watchword.timing import time_models
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--outputs", type=int, default=12)
-parser.add_argument("--frames", type=int, default=98)
+parser.add_argument("--frames", type=int, help="frames of a clip; each model's own, if not given")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=15)
 

@@ -24,22 +24,22 @@ from watchword.page import rate
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
-WIDTHS = {"lambda_resnet18": (1, 2)}
+WIDTHS = {"lambda_resnet18": (1, 2), "bc_resnet": (1, 2, 3, 8)}
 SPLITS = ("valid", "test")
 PAGES = {"tc_resnet14_paper": "tc_resnet14", "tc_resnet8": "tc_resnet14"}
 
 
-def models_table(outputs: int = 12, frames: int = 98) -> str:
+def models_table(outputs: int = 12) -> str:
     """Return the sizes of all models, counted now, as a Markdown table."""
-    rows = ["| model | width | bands | parameters | MACs |", "|---|---|---|---|---|"]
+    rows = ["| model | width | bands × frames | parameters | MACs |", "|---|---|---|---|---|"]
     for name, entry in models.MODELS.items():
         for width in WIDTHS.get(name, (1,)):
             network = models.create(name, classes=outputs, width=width)
-            size = models.measure_size(network, mels=entry.mels, frames=frames)
+            size = models.measure_size(network, mels=entry.mels, frames=entry.frames)
             page = f"docs/models/{PAGES.get(name, name)}.md"
             rows.append(
-                f"| [`{name}`]({page}) | {width} | {entry.mels} | {size.parameters:,} "
-                f"| {size.macs / 1e6:.2f} M |"
+                f"| [`{name}`]({page}) | {width} | {entry.mels} × {entry.frames} "
+                f"| {size.parameters:,} | {size.macs / 1e6:.2f} M |"
             )
     return "\n".join(rows)
 

@@ -14,13 +14,14 @@ from watchword.timing import time_models
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--outputs", type=int, default=12)
-parser.add_argument("--frames", type=int, default=98)
+parser.add_argument("--frames", type=int, help="frames of a clip; each model's own, if not given")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=15, help="the median of so many is printed")
 
 if __name__ == "__main__":
     asked = parser.parse_args()
-    title = f"one clip of {asked.frames} frames, {asked.threads} thread(s), eager"
+    clip = f"one clip of {asked.frames} frames" if asked.frames else "one clip"
+    title = f"{clip}, {asked.threads} thread(s), eager"
     try:
         if min(asked.threads, asked.rounds) < 1:
             raise ConfigError(

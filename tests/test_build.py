@@ -207,6 +207,14 @@ def test_every_network_of_the_table_is_built_to_the_size_of_the_task(name: str) 
     assert logits.shape == (2, 10)
 
 
+def test_a_network_of_fixed_length_is_built_for_the_frames_of_its_front_end() -> None:
+    asked = settings("model: {name: kwt}\nfeatures: {window_samples: 320, is_centred: true}")
+    assert build.classifier(asked, 12).eval()(torch.zeros(2, 16_000)).shape == (2, 12)
+    assert build.network(asked, 12)(torch.zeros(2, 40, 101)).shape == (2, 12)
+    with pytest.raises(ConfigError, match="kwt has no option 'frames': it has none"):
+        build.network(settings("model: {name: kwt, options: {frames: 98}}"), 12)
+
+
 def test_options_reach_the_network() -> None:
     asked = settings("model: {options: {normalise_logits: true, embedding_deviation: 1.0}}")
     network = build.network(asked, 12)
@@ -260,6 +268,7 @@ def test_batch_normalisation_is_made_to_see_all_processes() -> None:
     [
         ("model: {name: lambda_resnet}", "no model is called 'lambda_resnet': did you mean"),
         ("model: {options: {depth: 3}}", "lambda_resnet18 has no option 'depth'"),
+        ("model: {options: {mels: 3}}", "lambda_resnet18 has no option 'mels'"),
         ("features: {window_samples: 600}", "do not fit together"),
         ("features: {hop_samples: 8000}", "frames"),
         ("augment: {noise: {lowest_db: 5, highest_db: 0}}", "runs from 5 to 0"),

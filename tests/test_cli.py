@@ -69,8 +69,8 @@ def test_info_lists_every_model_in_80_columns(ask: Ask, monkeypatch: pytest.Monk
     assert max(map(len, answer.out.splitlines())) <= 80
     names = [record["model"] for record in json.loads(ask("info", "--json").out)]
     assert names == [
-        *("lambda_resnet18", "tc_resnet14", "tc_resnet14_paper", "tc_resnet8", "res15"),
-        "mhatt_rnn",
+        *("lambda_resnet18", "lambda_cast", "tc_resnet14", "tc_resnet14_paper", "tc_resnet8"),
+        *("res15", "mhatt_rnn", "bc_resnet", "kwt", "matchboxnet", "ds_cnn"),
     ]
     assert all(name in answer.out for name in names)
     assert "86,020" in answer.out  # SPEC §2.1: 85,959 + 61 for the twelfth output

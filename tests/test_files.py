@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchword.errors import DataError
-from watchword.files import write_whole, written_whole
+from watchword.files import folder_written_whole, write_whole, written_whole
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +89,59 @@ def test_a_name_that_no_disk_takes_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="File name too long"):
         write_whole(tmp_path / ("x" * 400), b"new")
     assert names(tmp_path) == []
+
+
+# ----------------------------------------------------------------------------------------- folders
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_folder_appears_whole_in_place_of_the_old_one(tmp_path: Path, *, is_there: bool) -> None:
+    folder = tmp_path / "deep" / "x"
+    if is_there:
+        write_whole(folder / "old", b"old")
+    with folder_written_whole(folder) as part:
+        write_whole(part / "new", b"new")
+        assert folder.exists() == is_there
+    assert names(folder) == ["new"]
+    assert names(folder.parent) == ["x"]
+
+
+@pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
+def test_what_breaks_off_leaves_the_old_folder(tmp_path: Path, fault: type[BaseException]) -> None:
+    folder = tmp_path / "x"
+    write_whole(folder / "old", b"old")
+
+    def broken() -> None:
+        with folder_written_whole(folder) as part:
+            write_whole(part / "new", b"new")
+            raise fault
+
+    with pytest.raises(fault):
+        broken()
+    assert names(folder) == ["old"]
+    assert names(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_folder_that_cannot_take_its_name_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    folder = tmp_path / "x"
+    write_whole(folder / "old", b"old")
+    renamed, calls = Path.replace, []
+
+    def replace(self: Path, target: Path) -> Path:
+        calls.append(self)
+        if len(calls) == failing:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return renamed(self, target)
+
+    def write() -> None:
+        with folder_written_whole(folder) as part:
+            (part / "new").write_bytes(b"new")
+            monkeypatch.setattr(Path, "replace", replace)
+
+    with pytest.raises(DataError, match=r"x cannot be written \(Permission denied\); a place with"):
+        write()
+    assert names(folder) == ["old"]
+    assert names(tmp_path) == ["x"]

@@ -23,6 +23,9 @@ from watchword.models.res15 import Res15
 # Two ways of adding some thousand float64 numbers of order one are off by far less.
 EXACT = {"atol": 1e-10, "rtol": 0.0}
 
+ANY_BANDS: dict[str, dict[str, Any]] = {"bc_resnet": {"sub_bands": 1}}
+"""What lets a network take any number of bands."""
+
 
 def trained(name: str, *, width: float = 0.3, classes: int = 5, **options: Any) -> nn.Module:
     """Return a small network in float64 and eval mode, with statistics as after training."""
@@ -69,8 +72,48 @@ def test_networks_of_the_paper_have_its_parameters(
 
 
 @pytest.mark.parametrize(
+    ("name", "width", "parameters"),
+    [
+        ("bc_resnet", 1, 9_232),
+        ("bc_resnet", 8, 321_068),
+        ("kwt", 1, 607_308),
+        ("ds_cnn", 1, 23_180),
+    ],
+)
+def test_networks_have_the_parameters_of_their_published_weights(
+    name: str, width: float, parameters: int
+) -> None:
+    assert count(create(name, classes=12, width=width)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "options", "outputs", "printed", "unit"),
+    [
+        ("bc_resnet", 3, {}, 12, 54, 1),
+        ("bc_resnet", 6, {}, 12, 188, 1),
+        ("kwt", 1, {}, 12, 607, 1),
+        ("kwt", 2, {}, 12, 2_394, 1),
+        ("kwt", 3, {}, 12, 5_361, 1),
+        ("matchboxnet", 1, {"repeats": 1}, 30, 77, 1),
+        ("matchboxnet", 1, {}, 30, 93, 1),
+        ("matchboxnet", 1, {}, 35, 93, 1),
+    ],
+)
+def test_networks_have_the_thousands_of_parameters_that_their_papers_print(
+    name: str, width: float, options: dict[str, Any], outputs: int, printed: float, unit: float
+) -> None:
+    thousands = count(create(name, classes=outputs, width=width, **options)) / 1_000
+    assert abs(thousands - printed) <= unit / 2
+
+
+@pytest.mark.parametrize(
     ("name", "width", "outputs", "frames", "thousands", "millions"),
     [
+        ("bc_resnet", 1, 12, 101, 9.2, 2.482),  # PEERS §6, as the next three: 2.48 M
+        ("bc_resnet", 8, 12, 101, 321.1, 85.92),  # 85.9 M
+        ("kwt", 1, 12, 98, 607.3, 73.70),  # 73.7 M
+        ("ds_cnn", 1, 12, 49, 23.2, 2.657),  # 2.66 M
+        ("matchboxnet", 1, 35, 128, 93.4, 11.137),  # 11.26 with normalisation; SPEC §6: 11.3 M
         ("lambda_resnet18", 1, 35, 101, 87.4, 2.241),
         ("lambda_resnet18", 2, 35, 101, 267.1, 5.620),
         ("tc_resnet14_paper", 1, 35, 101, 147.3, 1.800),
@@ -84,7 +127,7 @@ def test_networks_of_the_paper_have_its_parameters(
 def test_sizes_are_those_that_were_counted(
     name: str, width: float, outputs: int, frames: int, thousands: float, millions: float
 ) -> None:
-    network = create(name, classes=outputs, width=width)
+    network = create(name, classes=outputs, width=width, frames=frames)
     size = measure_size(network, mels=models.entry(name).mels, frames=frames)
     assert size.parameters == pytest.approx(1e3 * thousands, abs=50)
     assert size.macs == pytest.approx(1e6 * millions, rel=5e-4)
@@ -219,6 +262,8 @@ def test_counts_do_not_depend_on_the_form_and_change_nothing() -> None:
             {"width": 0.0},
             "40 bands and width 0 cannot be built: all three must be above 0",
         ),
+        ("bc_resnet", {"sub_bands": 0}, "with sub_bands = 0 cannot .* whole number of at least 1"),
+        ("kwt", {"frames": 0}, "kwt with 0 frames cannot be built: give the frames of its clips"),
         ("res15", {"width": math.nan}, "and width nan cannot be built: all three must be above 0"),
         ("res15", {"width": math.inf}, "and width inf cannot be built: .* above 0 and finite"),
     ],
@@ -262,7 +307,8 @@ def test_clips_shorter_than_the_stem_are_refused(name: str, frames: int) -> None
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_what_does_not_fit_a_network_is_not_counted(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"0 frames.*(do not fit this network|needed at least 3)"):
+    refusal = r"0 frames.*(do not fit this network|needed (at least 3|49|98))"
+    with pytest.raises(ConfigError, match=refusal):
         measure_size(create(name, classes=3, width=0.2), mels=40, frames=0)
 
 
@@ -279,7 +325,8 @@ def test_other_bands_than_the_network_was_built_for_are_not_counted() -> None:
 @given(st.sampled_from(sorted(MODELS)), st.floats(0.005, 3.0), st.integers(3, 40))
 @settings(deadline=None, max_examples=60)
 def test_any_width_builds(name: str, width: float, frames: int) -> None:
-    network = create(name, classes=4, width=width, mels=7).eval()
+    options = ANY_BANDS.get(name, {})
+    network = create(name, classes=4, width=width, mels=7, frames=frames, **options).eval()
     with torch.no_grad():
         logits = network(torch.zeros(2, 7, frames))
     assert logits.shape == (2, 4)
@@ -290,7 +337,7 @@ def test_any_width_builds(name: str, width: float, frames: int) -> None:
 @pytest.mark.parametrize("frames", [5, 98, 101, 230])
 @torch.no_grad()
 def test_a_batch_gives_what_its_clips_give_one_by_one(name: str, frames: int) -> None:
-    network, x = trained(name), features(name, frames)
+    network, x = trained(name, frames=frames), features(name, frames)
     logits = network(x)
     assert logits.shape == (3, 5)
     assert logits.std(0).min() > 0  # clips that differ have logits that differ
@@ -300,7 +347,8 @@ def test_a_batch_gives_what_its_clips_give_one_by_one(name: str, frames: int) ->
 @pytest.mark.parametrize("name", sorted(MODELS))
 @torch.no_grad()
 def test_a_folded_network_computes_the_same(name: str) -> None:
-    network, x = trained(name), features(name, 98)
+    frames = models.entry(name).frames
+    network, x = trained(name), features(name, frames)
     expected = network(x)
     torch.testing.assert_close(fold_norms(network)(x), expected, **EXACT)
     torch.testing.assert_close(fold_norms(network)(x), expected, **EXACT)
@@ -318,8 +366,9 @@ def test_a_network_computes_the_same_in_every_form() -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_parameter_learns(name: str) -> None:
     torch.manual_seed(0)
-    network = create(name, classes=4, width=0.3, mels=20).train()
-    functional.cross_entropy(network(torch.randn(8, 20, 98)), torch.arange(8) % 4).backward()
+    network = create(name, classes=4, width=0.3).train()
+    x = torch.randn(8, models.entry(name).mels, models.entry(name).frames)
+    functional.cross_entropy(network(x), torch.arange(8) % 4).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 

@@ -15,18 +15,26 @@ import torch
 from conftest import PYTHON, ROOT
 from watchword import build
 from watchword.config import Settings, load_environment, load_settings
+from watchword.study.plan import load_study
 
+STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yml"))
 CONFIGS = sorted(
-    path for path in (ROOT / "configs").rglob("*.yml") if "env" not in path.stem.split("_")
+    path
+    for path in set((ROOT / "configs").rglob("*.yml")) - set(STUDIES)
+    if "env" not in path.stem.split("_")
 )
-ENVIRONMENTS = sorted(set((ROOT / "configs").rglob("*.yml")) - set(CONFIGS))
+ENVIRONMENTS = sorted(set((ROOT / "configs").rglob("*.yml")) - set(CONFIGS) - set(STUDIES))
 CLASSES = 12
 LIGHT_ROOMS = (
     *("units", "errors", "words", "files", "audio", "scores", "metrics", "groups"),
     *("report", "page", "plots", "pictures", "canvas", "cli", "doors"),
+    *("robust_report", "robust_page"),
+    *("shipped", "licences", "portable", "front_matter", "weaknesses", "model_card"),
+    "model_commands",
+    *("study.comparison", "study.plan", "study.runs", "study.page", "study.jobs"),
 )
 COMMANDS = (
-    *("", "train", "eval", "info", "data", "plot"),
+    *("", "train", "eval", "study", "models", "ship", "info", "data", "plot"),
     *("data fetch", "data prepare", "data check", "data synth"),
     *("plot training", "plot curves", "plot roc", "plot det", "plot confusion"),
 )
@@ -63,6 +71,13 @@ def test_every_settings_file_loads_and_its_network_and_augmentation_are_built(pa
     assert logits.shape == (4, classes)
     assert torch.isfinite(logits).all()
     assert targets.shape == (4, 4)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_is_read_and_its_networks_are_built(path: Path) -> None:
+    study = load_study(path)
+    for run in study.runs[: len(study.file.settings)]:
+        build.check(run.settings)
 
 
 def test_no_two_settings_files_share_a_run_folder() -> None:

@@ -278,11 +278,13 @@ def network(settings: Settings, classes: int) -> nn.Module:
         classes: Number of outputs.
     """
     chosen = settings.model
+    models.check_options(chosen.name, chosen.options)
     return models.create(
         chosen.name,
         classes=classes,
         width=chosen.width,
         mels=settings.features.bands,
+        frames=ear(settings.features).frames(CLIP_SAMPLES),
         **chosen.options,
     )
 

@@ -25,6 +25,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 import watchword
+from watchword import shipped
 from watchword.config import Settings
 from watchword.errors import CheckpointError, WatchwordError
 from watchword.files import write_whole
@@ -75,27 +76,37 @@ def save(checkpoint: Checkpoint, stem: Path) -> None:
     Raises:
         DataError: If the disk is full or the folder cannot be written.
     """
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in checkpoint.weights.items()
-    }
-    write_whole(
-        stem.with_name(f"{stem.name}.safetensors"),
-        to_safetensors(weights, metadata={KEY: checkpoint.card}),
-    )
+    write_whole(stem.with_name(f"{stem.name}.safetensors"), to_bytes(checkpoint))
     buffer = io.BytesIO()
-    torch.save({KEY: checkpoint.card, "state_dict": weights}, buffer)
+    torch.save({KEY: checkpoint.card, "state_dict": _plain_weights(checkpoint)}, buffer)
     write_whole(stem.with_name(f"{stem.name}.pth.tar"), buffer.getvalue())
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as the content of a ``.safetensors`` file.
+
+    Args:
+        checkpoint: The model.
+    """
+    return to_safetensors(_plain_weights(checkpoint), metadata={KEY: checkpoint.card})
+
+
+def _plain_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return weights as files hold them: on the CPU, without gradients, no views."""
+    return {name: value.detach().cpu().contiguous() for name, value in checkpoint.weights.items()}
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
     Args:
-        path: ``*.safetensors`` or ``*.pth.tar``.
+        path: ``*.safetensors`` or ``*.pth.tar``, or the name of a shipped model.
 
     Raises:
-        CheckpointError: If the file is missing, cut short, foreign, hostile or of another version.
+        CheckpointError: If the file is missing, cut short, foreign, hostile or of another version,
+            or not what was shipped.
     """
+    path = shipped.find(path)
     if not path.is_file():
         raise CheckpointError(
             f"{path} is no file: give a checkpoint that training wrote, such as best.pth.tar"

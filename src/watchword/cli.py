@@ -17,6 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from watchword.errors import WatchwordError, missing_extra
+from watchword.model_commands import MODELS_EXAMPLE, SHIP_EXAMPLE, models, ship
+from watchword.study.command import EXAMPLE as STUDY_EXAMPLE
+from watchword.study.command import study
 
 SHORT_HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -56,6 +59,15 @@ DataFolder = Annotated[
 ]
 OtherFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of speech, in place of what it learned from.")
+]
+Robust = Annotated[
+    bool, typer.Option("--robust", help="Test in noise, rooms, at other levels and moments.")
+]
+NoiseFolder = Annotated[
+    Path | None, typer.Option("--noise", help="Folder of noise for --robust, used by its split.")
+]
+RoomsFolder = Annotated[
+    Path | None, typer.Option("--rooms", help="Folder of impulse responses for --robust.")
 ]
 
 
@@ -102,7 +114,7 @@ def train(
 
 @app.command("eval", epilog="Example: watchword eval output/.../best.pth.tar --split test --json")
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A checkpoint: best.safetensors or best.pth.tar.")],
+    model: Annotated[Path, typer.Argument(help="A checkpoint, or the name of a shipped model.")],
     *,
     data: OtherFolder = None,
     task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
@@ -110,6 +122,9 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Folder of the report; beside the checkpoint, if not given.")
     ] = None,
+    robust: Robust = False,
+    noise: NoiseFolder = None,
+    rooms: RoomsFolder = None,
     env: Env = None,
     gpu: Gpu = None,
     as_json: Json = False,
@@ -127,10 +142,18 @@ def evaluate(
             output=output,
             environment=env,
             gpu=gpu,
+            is_robust=robust,
+            noise=noise,
+            rooms=rooms,
             console=console,
         )
     if as_json:
         print(json.dumps(record))
+
+
+app.command(epilog=STUDY_EXAMPLE)(study)
+app.command(epilog=MODELS_EXAMPLE)(models)
+app.command(epilog=SHIP_EXAMPLE)(ship)
 
 
 # ------------------------------------------------------------------------------------------- info
@@ -143,7 +166,7 @@ def info(
     width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
     outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Length of the features; 98, if not given.")
+        int | None, typer.Option(help="Frames of the features; as published, if not given.")
     ] = None,
     mels: Annotated[
         int | None, typer.Option(help="Bands of the features; as published, if not given.")

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
+from watchword import shipped
 from watchword.errors import ConfigError
 from watchword.settings import (
     BY_NAME,
@@ -42,6 +43,7 @@ from watchword.settings import (
     TrainSettings,
 )
 
+UNSAID = (BY_NAME, BY_WORDS, "[key]")  # parts of a place that are in no file
 ALIASES = {"num_labels": "task", "num_lables": "task"}
 
 
@@ -49,7 +51,7 @@ def load_settings(path: Path, overrides: Iterable[str] = ()) -> tuple[Settings, 
     """Read a settings file and apply overrides to it.
 
     Args:
-        path: A YAML file.
+        path: A YAML file, or the name of a shipped model, which means what that was trained with.
         overrides: ``key=value`` pairs with dotted keys, such as ``train.epochs=2``; values are
             YAML, and nothing after the sign means none.
 
@@ -59,7 +61,7 @@ def load_settings(path: Path, overrides: Iterable[str] = ()) -> tuple[Settings, 
     Raises:
         ConfigError: If the file cannot be read, or holds a fault; the message lists all of them.
     """
-    text = _read(path)
+    text = _read(shipped.find(path, shipped.SETTINGS))
     return parse_settings(text, overrides, where=str(path))
 
 
@@ -274,7 +276,7 @@ def _faults(
     for fault in error.errors(include_url=False, include_context=False):
         if fault["type"] == "too_short" and fault["input"]:
             continue  # its entries have faults of their own
-        path = [part for part in fault["loc"] if part not in (BY_NAME, BY_WORDS)]
+        path = [part for part in fault["loc"] if part not in UNSAID]
         key, line = ".".join(map(str, path)), _line(tree, path)
         place = f"line {line}: " if line else ""
         if any(f"{key}.".startswith(f"{other}.") for other in changed):

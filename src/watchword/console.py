@@ -181,6 +181,20 @@ class Console:
             grid.add_row(name.replace("_", " "), text(value))
         self._print(grid, is_answer=True)
 
+    def page(self, markdown: str) -> None:
+        """Print a page on the standard output: drawn on a terminal, elsewhere as it is.
+
+        Args:
+            markdown: Text.
+        """
+        from rich.markdown import Markdown
+
+        self.stop()
+        if self.results.is_terminal:
+            self.results.print(Markdown(markdown), soft_wrap=False)
+        else:
+            self.results.print(markdown, end="")
+
     def _print(self, table: Table, *, is_answer: bool) -> None:
         """Print a table as wide as the screen."""
         for column in table.columns:

@@ -19,9 +19,12 @@ from watchword.cli import (
     Gpu,
     Json,
     Nodes,
+    NoiseFolder,
     OtherFolder,
     Overrides,
     Processes,
+    Robust,
+    RoomsFolder,
     evaluate,
     run,
     train,
@@ -72,7 +75,7 @@ def eval_door(arguments: Sequence[str] | None = None) -> None:
     """
 
     def door(
-        model: Annotated[Path, typer.Option("--model", help="A checkpoint, NAME.pth.tar.")],
+        model: Annotated[Path, typer.Option("--model", help="A checkpoint, or a model's name.")],
         config_exp: Annotated[
             Path | None, typer.Option("--config_exp", help="Settings; the checkpoint has its own.")
         ] = None,
@@ -82,11 +85,25 @@ def eval_door(arguments: Sequence[str] | None = None) -> None:
         data: OtherFolder = None,
         task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
         split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+        robust: Robust = False,
+        noise: NoiseFolder = None,
+        rooms: RoomsFolder = None,
         as_json: Json = False,
     ) -> None:
         if config_exp is not None:
             _compare(config_exp, model)
-        evaluate(model, data=data, task=task, split=split, env=config_env, gpu=gpu, as_json=as_json)
+        evaluate(
+            model,
+            data=data,
+            task=task,
+            split=split,
+            robust=robust,
+            noise=noise,
+            rooms=rooms,
+            env=config_env,
+            gpu=gpu,
+            as_json=as_json,
+        )
 
     door.__doc__ = evaluate.__doc__
     example = "python -u eval.py --model output/google_commands/RUN/best.pth.tar --gpu 0"

@@ -8,7 +8,7 @@ and because it must never look at a label before the scores are written.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from watchword.errors import CheckpointError
 from watchword.report import build_report
 from watchword.scores import Scores
 from watchword.words import SILENCE
+
+Change = Callable[[Tensor, slice], Tensor]
+"""From the waveforms of a batch and its part of the list of clips to what a model hears."""
 
 
 def outputs_for(checkpoint: Checkpoint, task: Task) -> list[list[int]]:
@@ -76,7 +79,6 @@ def answers(logits: Tensor, outputs: Sequence[Sequence[int]]) -> Tensor:
     return torch.stack([logits[:, list(same)].logsumexp(1) for same in outputs], dim=1)
 
 
-@torch.no_grad()
 def score(
     checkpoint: Checkpoint,
     sources: Sequence[Source],
@@ -85,6 +87,7 @@ def score(
     *,
     device: torch.device | None = None,
     told: Callable[[int, int], None] = lambda _done, _total: None,
+    change: Change | None = None,
 ) -> Scores:
     """Return what a model answers to every clip of a split.
 
@@ -95,21 +98,40 @@ def score(
         split: The split.
         device: Where to compute; the CPU where not given.
         told: Called with the clips done and the clips in all.
+        change: What is done to every clip before the model hears it; nothing where not given.
 
     Raises:
         CheckpointError: If the model cannot answer the task.
         DataError: If the split has no clip of the task.
     """
-    outputs = outputs_for(checkpoint, task)
-    model = build.trained(checkpoint).to(device or torch.device("cpu"))
+    outputs, where = outputs_for(checkpoint, task), device or torch.device("cpu")
+    model = build.trained(checkpoint).to(where)
     clips, parts = evaluation(sources, task, split)
     reader = build.reader(checkpoint.settings, sources, split)
-    logits = np.empty((len(clips), len(outputs)), np.float32)
-    for part, audio in reader.batches(clips):
-        waveforms = to_waveforms(audio, next(model.parameters()).device)
-        logits[part] = answers(model(waveforms).float(), outputs).cpu().numpy()
-        told(part.stop, len(clips))
+
+    def waveforms() -> Iterator[Tensor]:
+        for part, audio in reader.batches(clips):
+            heard = to_waveforms(audio, where)
+            yield change(heard, part) if change else heard
+            told(part.stop, len(clips))
+
+    logits = listen(model, outputs, waveforms())
     return describe(checkpoint, clips, parts, logits, reader, task, split)
+
+
+@torch.no_grad()
+def listen(
+    model: build.Classifier, outputs: Sequence[Sequence[int]], waveforms: Iterable[Tensor]
+) -> np.ndarray:
+    """Return the logits of a task's labels, float32 ``(clips, classes)``.
+
+    Args:
+        model: In eval mode.
+        outputs: What ``outputs_for`` returned.
+        waveforms: Batches ``(batch, samples)`` on the device of the model.
+    """
+    found = [answers(model(batch).float(), outputs).cpu().numpy() for batch in waveforms]
+    return np.concatenate(found)
 
 
 def hearing(checkpoint: Checkpoint) -> Callable[[Source, str], bool]:
@@ -192,9 +214,20 @@ def report(
         sources: The corpora.
         path: Where the model was read from.
     """
+    return build_report(scores, provenance=origin(checkpoint, sources, path))
+
+
+def origin(checkpoint: Checkpoint, sources: Sequence[Source], path: Path) -> dict[str, Any]:
+    """Return where a result comes from: the model, its training, the data and the command.
+
+    Args:
+        checkpoint: The model.
+        sources: The corpora it is evaluated on.
+        path: Where the model was read from.
+    """
     trained = checkpoint.provenance
     size, accuracy = build.measure(checkpoint), trained.get("valid_accuracy")
-    told = {
+    return {
         "model": f"{checkpoint.settings.model.name}, width {checkpoint.settings.model.width:g}",
         "parameters": size.parameters,
         "macs": f"{size.macs:,} at {size.frames} frames",
@@ -211,4 +244,3 @@ def report(
         "rebuilt audio in training": ", ".join(trained.get("rebuilt") or ()) or "none",
         "clips of a training epoch": trained.get("epoch_clips"),
     }
-    return build_report(scores, provenance=told)

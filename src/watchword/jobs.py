@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from watchword import shipped
 from watchword.console import Console
 from watchword.data.utterance import Split
 from watchword.data_jobs import say_refused
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from watchword.config import CorpusSettings, Environment, Settings
     from watchword.data.rows import Source
     from watchword.data.tasks import Task
+    from watchword.robust_jobs import Folders
 
 
 # ------------------------------------------------------------------------------------------ train
@@ -168,24 +170,33 @@ def evaluate(
     output: Path | None,
     environment: Path | None,
     gpu: int | None,
+    is_robust: bool = False,
+    noise: Path | None = None,
+    rooms: Path | None = None,
 ) -> dict[str, Any]:
     """Evaluate a checkpoint over a split and write the report.
 
     Args:
-        model: Checkpoint.
+        model: Checkpoint, or the name of a shipped model.
         console: Where progress is shown.
         data: Folder of speech; the model's own corpora where not given. A folder of the name or
             place of one of these counts its words as that one did.
         task: Task; the model's own where not given.
         split: ``train``, ``valid`` or ``test``.
         output: Folder of the report; where not given, one beside the checkpoint that is named after
-            task, split and the corpora that the model was not trained on.
+            task, split and the corpora that the model was not trained on; for a shipped model below
+            its name among the outputs.
         environment: Environment file.
         gpu: Number of a GPU; -1 for the CPU.
+        is_robust: Whether to test it in noise, in rooms and at other levels instead; the report
+            then lies in the folder ``robust`` of the other one.
+        noise: Folder of noise for that; the environment's, or else the background recordings.
+        rooms: Folder of impulse responses for that; the environment's, or else none.
 
     Returns:
         The report, with the path of its page as ``report``.
     """
+    from watchword import robust_jobs
     from watchword.config import load_environment
 
     if split not in get_args(Split):
@@ -193,6 +204,8 @@ def evaluate(
     where = load_environment(environment)
     if data is not None:
         _absolute(data)  # refused before anything heavy is loaded
+    part = cast(Split, split)
+    given = robust_jobs.folders(noise, rooms, part, where, console, is_asked=is_robust)
 
     from watchword import checkpoint, devices
 
@@ -200,8 +213,9 @@ def evaluate(
     asked = _find_task(loaded, task)
     settings, notes = _on_folder(loaded.settings, data, asked, where)
     corpora = _corpora(settings, where, console)
-    question = (asked, cast(Split, split))
-    return _judge(model, loaded, corpora, question, device, output, console, notes)
+    question = (asked, part)
+    model = shipped.home(model, where.output)  # nothing is written into the package
+    return _judge(model, loaded, corpora, question, device, output, console, notes, given)
 
 
 def _find_task(loaded: Checkpoint, name: str | None) -> Task:
@@ -263,20 +277,25 @@ def _judge(
     output: Path | None,
     console: Console,
     notes: Sequence[str] = (),
+    given: Folders | None = None,
 ) -> dict[str, Any]:
-    """Return the report of a model on a task and a split, written and told."""
-    from watchword import page
+    """Return the report of a model on a task and a split, written and told; robust if given."""
+    from watchword import page, robust_jobs
     from watchword.evaluate import report, score
     from watchword.report import write_report
 
     task, split = question
-    told = partial(console.progress, "evaluating")
-    scores = score(loaded, corpora, task, split, device=device, told=told)
-    record = report(scores, loaded, corpora, model)
     heard = loaded.provenance.get("data") or {}
     others = [s.name for s in corpora if heard.get(s.name) != s.store.fingerprint]
     name = "-".join(["eval", task.name, split, *others])
-    written = write_report(record, scores, output or model.parent / name)
+    folder = output or model.parent / name
+    if given is not None:
+        work = (model, loaded, corpora, question, given, device)
+        return robust_jobs.judge(*work, folder / "robust", console, notes)
+    told = partial(console.progress, "evaluating")
+    scores = score(loaded, corpora, task, split, device=device, told=told)
+    record = report(scores, loaded, corpora, model)
+    written = write_report(record, scores, folder)
     for note in notes:
         console.say(f"note: {note}")
     console.answer(page.headline(record))
@@ -293,7 +312,7 @@ def plot(kind: str, runs: Sequence[Path], output: Path) -> Path:
     Args:
         kind: ``training``, ``curves`` (ROC and DET side by side), ``roc``, ``det`` or
             ``confusion``.
-        runs: Folders, or the files in them.
+        runs: Folders, or the files in them, or names of shipped models.
         output: Picture to write, a PNG.
 
     Returns:
@@ -308,6 +327,8 @@ def plot(kind: str, runs: Sequence[Path], output: Path) -> Path:
 
     if output.suffix.lower() != ".png":
         raise ConfigError(f"{output} names no PNG, and figures are PNG: end the name in .png")
+    part = shipped.LOG if kind == "training" else shipped.ANSWERS
+    runs = [shipped.find(run, part) for run in runs]
     if kind == "training":
         return plots.save(plots.training_curves(runs), output)
     scores = load_runs(runs)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from watchword.errors import CheckpointError, ConfigError
+from watchword import shipped
+from watchword.errors import CheckpointError, ConfigError, nearest
 
 DIFFERENCES_SHOWN = 3
 DEFINING = ("task", "model", "features")
@@ -28,43 +29,60 @@ def info(
     """Return the size of a model, of a checkpoint, or of every model.
 
     Args:
-        model: Name in the table of models, path of a checkpoint, or nothing for all models.
+        model: Name in the table of models, path of a checkpoint, name of a shipped model, or
+            nothing for all models of the table.
         width: Width multiplier; 1 where not given.
         outputs: Number of outputs; 12 where not given.
-        frames: Length of the features; 98 where not given.
+        frames: Length of the features; that which a model was published with where not given.
         mels: Bands of the features; those a model was published with where not given.
 
     Raises:
         ConfigError: If there is no such model, or a checkpoint is asked for other sizes than its
             own.
     """
-    from watchword import checkpoint, models
+    from watchword import models
 
-    is_path = "/" in model or model.endswith(checkpoint.SUFFIXES) or Path(model).is_file()
-    if model not in models.MODELS and is_path:
+    if model and model not in models.MODELS and _is_checkpoint(model):
         asked = {"--width": width, "--outputs": outputs, "--frames": frames, "--mels": mels}
-        return [_info_of_checkpoint(Path(model), [k for k, v in asked.items() if v is not None])]
+        given = [key for key, value in asked.items() if value is not None]
+        return [_info_of_checkpoint(Path(model), given)]
     width = 1.0 if width is None else width
-    outputs, frames = 12 if outputs is None else outputs, 98 if frames is None else frames
+    outputs = 12 if outputs is None else outputs
     names = [model] if model else list(models.MODELS)
     return [_info_of_model(name, width, outputs, frames, mels) for name in names]
 
 
+def _is_checkpoint(model: str) -> bool:
+    """Tell a checkpoint, by path or by the name of a shipped model, from the name of a network.
+
+    Raises:
+        ConfigError: If it can be neither.
+    """
+    from watchword import checkpoint, models
+
+    is_path = "/" in model or model.endswith(checkpoint.SUFFIXES) or Path(model).is_file()
+    if not is_path and model not in shipped.names():
+        names = [*models.MODELS, *shipped.names()]
+        raise ConfigError(f"no model is called {model!r}: {nearest(model, names)}")
+    return True
+
+
 def _info_of_model(
-    name: str, width: float, outputs: int, frames: int, mels: int | None
+    name: str, width: float, outputs: int, frames: int | None, mels: int | None
 ) -> dict[str, Any]:
     """Return the size of a model that the table names."""
     from watchword import models
 
-    bands = mels or models.entry(name).mels
-    network = models.create(name, classes=outputs, width=width, mels=bands)
-    size = models.measure_size(network, mels=bands, frames=frames)
+    entry = models.entry(name)
+    bands, length = mels or entry.mels, entry.frames if frames is None else frames
+    network = models.create(name, classes=outputs, width=width, mels=bands, frames=length)
+    size = models.measure_size(network, mels=bands, frames=length)
     return {
         "model": name,
         "width": width,
         "outputs": outputs,
         "mels": bands,
-        "frames": frames,
+        "frames": length,
         "parameters": size.parameters,
         "macs": size.macs,
     }
@@ -79,10 +97,12 @@ def _info_of_checkpoint(path: Path, asked: Sequence[str]) -> dict[str, Any]:
             f"{', '.join(asked)} was given with {path}, and a checkpoint has its own sizes: leave "
             "it out, or name a model of the table"
         )
-    loaded = checkpoint.load(path)
+    file = shipped.find(path)
+    loaded = checkpoint.load(file)
     size = build.measure(loaded)
     keys = ("epoch", "valid_accuracy", "seed", "commit", "command")
     return {
+        **({} if file == path else {"name": str(path)}),
         "model": loaded.settings.model.name,
         "width": loaded.settings.model.width,
         "outputs": len(loaded.labels),
@@ -93,6 +113,21 @@ def _info_of_checkpoint(path: Path, asked: Sequence[str]) -> dict[str, Any]:
         "task": loaded.settings.find_task().name,
         "labels": " ".join(loaded.labels),
         **{key: loaded.provenance.get(key) for key in keys},
+        **({} if file == path else _told_of_shipped(str(path))),
+    }
+
+
+def _told_of_shipped(name: str) -> dict[str, Any]:
+    """Return what the card of a shipped model says beyond its checkpoint."""
+    from watchword.page import rate
+
+    facts = shipped.card(name)
+    results = {split: facts["results"][split]["all clips"] for split in ("valid", "test")}
+    return {
+        "bytes": facts["bytes"],
+        "licence": facts["licence"],
+        **{split: rate(row) for split, row in results.items()},
+        "card": f"watchword models {name}",
     }
 
 

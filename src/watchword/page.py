@@ -92,7 +92,7 @@ def markdown(report: Record, figures: Sequence[str] = ()) -> str:
         *_figures(figures, "speakers.png"),
         *_unknown_words(report),
         "## Where this comes from",
-        *_provenance(report["provenance"]),
+        *provenance_blocks(report["provenance"]),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -132,7 +132,7 @@ def _parts(report: Record) -> str:
     rows = [(PART_NAMES[name], rate(part)) for name, part in report["parts"].items() if part]
     if len(report["corpora"]) > 1:
         rows += [(f"corpus {name}", rate(part)) for name, part in report["corpora"].items()]
-    return _table(("part", "accuracy (right/clips; 95 % interval)"), rows)
+    return table(("part", "accuracy (right/clips; 95 % interval)"), rows)
 
 
 def _classes(report: Record) -> str:
@@ -142,7 +142,7 @@ def _classes(report: Record) -> str:
         eer = report["eer"].get(row["label"])
         rows.append(
             (
-                _code(row["label"]),
+                code(row["label"]),
                 rate(row, "recall", "recall_interval") if row["count"] else "no clips",
                 rate(precision, "precision", "precision_interval")
                 if row["answered"]
@@ -150,19 +150,19 @@ def _classes(report: Record) -> str:
                 percent(eer["eer"]) if eer else "–",
             )
         )
-    return _table(("class", "recall", "precision", "EER"), rows)
+    return table(("class", "recall", "precision", "EER"), rows)
 
 
 def _confusions(report: Record) -> str:
     rows = []
     for pair in report["top_confusions"]:
-        shown = [_code(name) for name in pair["names"][:CLIPS_SHOWN]]
+        shown = [code(name) for name in pair["names"][:CLIPS_SHOWN]]
         more = [f"and {pair['count'] - CLIPS_SHOWN} more"] * (pair["count"] > CLIPS_SHOWN)
-        taken = f"{_code(pair['target'])} → {_code(pair['prediction'])}"
+        taken = f"{code(pair['target'])} → {code(pair['prediction'])}"
         rows.append((taken, str(pair["count"]), ", ".join(shown + more)))
     if not rows:
         return "None: every clip is right."
-    return _table(("right answer → answered", "clips", "listen to (surest mistake first)"), rows)
+    return table(("right answer → answered", "clips", "listen to (surest mistake first)"), rows)
 
 
 def _errors(report: Record) -> str:
@@ -181,7 +181,7 @@ def _errors(report: Record) -> str:
         "Rates of clips, the posterior of each keyword against all other clips; not false accepts "
     )
     note += "per hour. The interval is that of the rarer side."
-    return note + "\n\n" + _table(("keyword", "EER", "positives", "negatives"), rows)
+    return note + "\n\n" + table(("keyword", "EER", "positives", "negatives"), rows)
 
 
 def _speakers(report: Record) -> str:
@@ -196,25 +196,29 @@ def _speakers(report: Record) -> str:
         "speaker fail together: with speakers as the sample the accuracy has the 95 % interval "
         f"{span(spread['accuracy_interval'])}."
     )
-    rows = [(_code(row["speaker"]), rate(row)) for row in spread["worst"]]
-    return text + "\n\n" + _table(("worst speakers", "accuracy"), rows)
+    rows = [(code(row["speaker"]), rate(row)) for row in spread["worst"]]
+    return text + "\n\n" + table(("worst speakers", "accuracy"), rows)
 
 
 def _unknown_words(report: Record) -> list[str]:
     if not report["unknown_words"]:
         return []
     rows = [
-        (_code(row["word"]), "yes" if row["is_heard"] else "never", rate(row))
+        (code(row["word"]), "yes" if row["is_heard"] else "never", rate(row))
         for row in report["unknown_words"]
     ]
-    return ["## Unknown words", _table(("word", "heard in training", "called unknown"), rows)]
+    return ["## Unknown words", table(("word", "heard in training", "called unknown"), rows)]
 
 
-def _provenance(provenance: Record) -> list[str]:
-    """Return what fits in a line as a table, nested settings below it."""
+def provenance_blocks(provenance: Record) -> list[str]:
+    """Return where a result comes from: what fits in a line as a table, nested settings below it.
+
+    Args:
+        provenance: Names and values.
+    """
     nested = {key: value for key, value in provenance.items() if isinstance(value, Mapping)}
     rows = [(key, _plain(value)) for key, value in provenance.items() if key not in nested]
-    blocks = [_table(("what", "value"), rows)] if rows else []
+    blocks = [table(("what", "value"), rows)] if rows else []
     for key, value in nested.items():
         text = json.dumps(value, indent=2, ensure_ascii=False)
         blocks.append(f"<details><summary>{key}</summary>\n\n```json\n{text}\n```\n\n</details>")
@@ -226,11 +230,15 @@ def _plain(value: Any) -> str:
         return "not known"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return _code(value) if isinstance(value, str) else str(value)
+    return code(value) if isinstance(value, str) else str(value)
 
 
-def _code(text: str) -> str:
-    """Return a name as it is: Markdown shall not read its underscores."""
+def code(text: str) -> str:
+    """Return a name as it is: Markdown shall not read its underscores.
+
+    Args:
+        text: The name.
+    """
     return f"`{text.replace('`', chr(39))}`"
 
 
@@ -241,8 +249,13 @@ def _figures(there: Sequence[str], *wanted: str) -> list[str]:
     ]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; a bar inside a cell is escaped."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; a bar inside a cell is escaped.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells, as many in each row as there are columns.
+    """
     lines = [header, ["---"] * len(header), *rows]
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -47,18 +47,18 @@ def build_report(scores: Scores, *, provenance: Mapping[str, Any]) -> dict[str, 
     Raises:
         DataError: If no clip counts for accuracy, or the provenance is incomplete or no JSON.
     """
-    _check_provenance(provenance)
+    check_provenance(provenance)
     task = scores.select(scores.parts == "task")
     return {
         "task": scores.task,
         "split": scores.split,
         "labels": list(scores.labels),
-        **_rate(metrics.accuracy(task)),
+        **rate_record(metrics.accuracy(task)),
         "macro_accuracy": metrics.macro_accuracy(task),
         "majority_accuracy": metrics.majority_accuracy(task).value,
-        "parts": _parts(scores),
+        "parts": parts(scores),
         "corpora": {
-            str(name): _rate(metrics.accuracy(task.select(task.corpora == name)))
+            str(name): rate_record(metrics.accuracy(task.select(task.corpora == name)))
             for name in np.unique(task.corpora)
         },
         "per_class": [_class(row) for row in metrics.per_class(task)],
@@ -70,7 +70,7 @@ def build_report(scores: Scores, *, provenance: Mapping[str, Any]) -> dict[str, 
         ],
         "speakers": _or_none(_speakers, task),
         "unknown_words": [
-            {"word": row.word, "is_heard": row.is_heard, **_rate(row.recall)}
+            {"word": row.word, "is_heard": row.is_heard, **rate_record(row.recall)}
             for row in groups.unknown_words(scores)
         ],
         "archive_weighted": _or_none(_archive, scores),
@@ -130,8 +130,15 @@ def draw(scores: Scores) -> dict[str, Any]:
     }
 
 
-def _check_provenance(provenance: Mapping[str, Any]) -> None:
-    """Refuse a result that nobody could remake, or that JSON cannot hold."""
+def check_provenance(provenance: Mapping[str, Any]) -> None:
+    """Refuse a result that nobody could remake, or that JSON cannot hold.
+
+    Args:
+        provenance: Where a result comes from.
+
+    Raises:
+        DataError: If it lacks one of ``DEMANDED``, or is no JSON.
+    """
     missing = [key for key in DEMANDED if key not in provenance]
     if missing:
         raise DataError(
@@ -147,8 +154,12 @@ def _check_provenance(provenance: Mapping[str, Any]) -> None:
         ) from fault
 
 
-def _parts(scores: Scores) -> dict[str, Any]:
-    """Return the accuracy of each part of the split, None for one without clips."""
+def parts(scores: Scores) -> dict[str, Any]:
+    """Return the accuracy of each part of the split, None for one without clips.
+
+    Args:
+        scores: Every clip of a split, all parts.
+    """
     task, unknown = scores.parts == "task", scores.is_target(UNKNOWN)
     silence = scores.is_target(SILENCE)
     rows: dict[str, NDArray[np.bool_]] = {
@@ -162,7 +173,7 @@ def _parts(scores: Scores) -> dict[str, Any]:
         "dropped": task & scores.dropped,
     }
     return {
-        name: _rate(metrics.accuracy(scores.select(is_in))) if is_in.any() else None
+        name: rate_record(metrics.accuracy(scores.select(is_in))) if is_in.any() else None
         for name, is_in in rows.items()
     }
 
@@ -177,7 +188,12 @@ def _curves(task: Scores) -> dict[str, Curve]:
     return curves | {POOLED: metrics.curve(task, keywords)} if len(keywords) > 1 else curves
 
 
-def _rate(rate: Rate) -> dict[str, Any]:
+def rate_record(rate: Rate) -> dict[str, Any]:
+    """Return a rate in plain JSON types.
+
+    Args:
+        rate: Right clips out of a count of clips.
+    """
     return {
         "count": rate.count,
         "correct": rate.hits,
@@ -223,7 +239,7 @@ def _speakers(task: Scores) -> dict[str, Any]:
         "worst_decile": spread.worst_decile,
         "worst_decile_by_chance": spread.worst_decile_by_chance,
         "accuracy_interval": list(spread.interval),
-        "worst": [{"speaker": name, **_rate(rate)} for name, rate in worst],
+        "worst": [{"speaker": name, **rate_record(rate)} for name, rate in worst],
     }
 
 
@@ -232,10 +248,10 @@ def _archive(scores: Scores) -> dict[str, Any]:
     return {
         "accuracy": found.value,
         "interval": list(found.interval),
-        "commands": _rate(found.commands),
+        "commands": rate_record(found.commands),
         "unknown": found.unknown,
-        "silence": _rate(found.silence),
-        "groups": [{"words": list(g.words), **_rate(g.recall)} for g in found.groups],
+        "silence": rate_record(found.silence),
+        "groups": [{"words": list(g.words), **rate_record(g.recall)} for g in found.groups],
         "left_out": list(found.left_out),
     }
 

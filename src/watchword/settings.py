@@ -349,11 +349,16 @@ class Settings(Section):
 
 
 class Environment(Section):
-    """Where data and outputs live; relative paths start at the working folder."""
+    """Where data and outputs live; relative paths start at the working folder.
+
+    ``noise`` and ``rooms`` are the folders of recordings that ``eval --robust`` tests with.
+    """
 
     datasets: Path = Path("datasets")
     output: Path = Path("output/google_commands")
     cache: Path | None = None
+    noise: Path | None = None
+    rooms: Path | None = None
 
     @property
     def prepared(self) -> Path:

@@ -20,13 +20,13 @@ from watchword.models import FORMS, Form
 
 BASELINE = "lambda_resnet18"
 BASELINE_FORM: Form = "skew"
-WIDTHS: dict[str, tuple[float, ...]] = {BASELINE: (1, 2)}
+WIDTHS: dict[str, tuple[float, ...]] = {BASELINE: (1, 2), "bc_resnet": (1, 2, 8)}
 
 
 def time_models(
     *,
     outputs: int = 12,
-    frames: int = 98,
+    frames: int | None = None,
     threads: int = 1,
     rounds: int = 15,
     told: Callable[[int, int], None] = lambda _done, _total: None,
@@ -35,7 +35,7 @@ def time_models(
 
     Args:
         outputs: Number of outputs.
-        frames: Length of the features.
+        frames: Length of the features; that which each model was published with where not given.
         threads: Threads that torch may use.
         rounds: How often each model is timed.
         told: Called with the rounds done and the rounds in all.
@@ -46,7 +46,7 @@ def time_models(
     """
     torch.set_num_threads(threads)
     rows, networks = _line_up(outputs, frames)
-    inputs = [torch.randn(1, row["mels"], frames) for row in rows]
+    inputs = [torch.randn(1, row["mels"], row["frames"]) for row in rows]
     times: list[list[float]] = [[] for _ in rows]
     with torch.no_grad():
         for turn in range(rounds + 1):
@@ -63,22 +63,26 @@ def time_models(
     return rows
 
 
-def _line_up(outputs: int, frames: int) -> tuple[list[dict[str, Any]], list[nn.Module]]:
+def _line_up(outputs: int, frames: int | None) -> tuple[list[dict[str, Any]], list[nn.Module]]:
     """Return a row and a network in eval mode for each model, width and form."""
     rows, networks = [], []
     for name, entry in models.MODELS.items():
+        length = entry.frames if frames is None else frames
         for width in WIDTHS.get(name, (1,)):
             for form in FORMS if name == BASELINE else ("",):
                 options: dict[str, Any] = {"form": form} if form else {}
-                network = models.create(name, classes=outputs, width=width, **options).eval()
-                size = models.measure_size(network, mels=entry.mels, frames=frames)
-                networks.append(models.fold_norms(network))
+                network = models.create(
+                    name, classes=outputs, width=width, frames=length, **options
+                )
+                size = models.measure_size(network, mels=entry.mels, frames=length)
+                networks.append(models.fold_norms(network.eval()))
                 rows.append(
                     {
                         "model": name,
                         "width": width,
                         "form": form,
                         "mels": entry.mels,
+                        "frames": length,
                         "parameters": size.parameters,
                         "macs": size.macs,
                     }

@@ -126,7 +126,21 @@ def background(
         split: The split.
         hold_out: Names of recordings, with or without folder and suffix, that only test hears.
     """
-    pieces = [np.empty(0, np.int16)]
+    noise = np.concatenate([np.empty(0, np.int16), *recorded(sources, split, hold_out=hold_out)])
+    return noise if len(noise) >= CLIP_SAMPLES else coloured_noise(split)
+
+
+def recorded(
+    sources: Sequence[Source], split: Split, *, hold_out: Sequence[str] = ()
+) -> list[np.ndarray]:
+    """Return what a split hears of each background recording, int16 ``(samples,)`` each.
+
+    Args:
+        sources: The corpora.
+        split: The split.
+        hold_out: Names of recordings, with or without folder and suffix, that only test hears.
+    """
+    pieces = []
     for source in sources:
         if source.is_background:
             pieces.append(source.store.clips[source.rows_of(split)].reshape(-1))
@@ -137,8 +151,7 @@ def background(
             length: Samples = stop - start
             part = slice(start + int(low * length), start + int(high * length))
             pieces.append(source.store.background[part])
-    noise = np.concatenate(pieces)
-    return noise if len(noise) >= CLIP_SAMPLES else coloured_noise(split)
+    return [piece for piece in pieces if len(piece)]
 
 
 def _is_named(name: str, names: Sequence[str]) -> bool:

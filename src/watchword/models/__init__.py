@@ -20,9 +20,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from watchword.errors import ConfigError, nearest
+from watchword.models.bc_resnet import BcResNet
+from watchword.models.ds_cnn import DsCnn
+from watchword.models.kwt import Kwt
 from watchword.models.lambda_cast import LambdaCast
 from watchword.models.lambda_resnet import LambdaResNet18
 from watchword.models.layers import FORMS, Form, TemporalLambda, fold_norms, set_form
+from watchword.models.matchboxnet import MatchboxNet
 from watchword.models.mhatt_rnn import MhattRnn
 from watchword.models.res15 import Res15
 from watchword.models.tc_resnet import CHANNELS_8, TcResNet, TcResNetPaper
@@ -33,6 +37,7 @@ __all__ = [
     "Form",
     "Size",
     "TemporalLambda",
+    "check_options",
     "create",
     "fold_norms",
     "measure_size",
@@ -48,11 +53,13 @@ class Entry:
         make: Builds the network from ``mels``, ``classes``, ``width`` and options of its own.
         mels: Bands of the features it was published with.
         title: What its paper calls it.
+        frames: Frames of the features of a second that it was published with, or of our default.
     """
 
     make: Callable[..., nn.Module]
     mels: int
     title: str
+    frames: int = 98
 
 
 MODELS: dict[str, Entry] = {
@@ -63,10 +70,14 @@ MODELS: dict[str, Entry] = {
     "tc_resnet8": Entry(partial(TcResNet, channels=CHANNELS_8), 40, "TC-ResNet8"),
     "res15": Entry(Res15, 40, "Res15"),
     "mhatt_rnn": Entry(MhattRnn, 20, "MHAtt-RNN"),
+    "bc_resnet": Entry(BcResNet, 40, "BC-ResNet-τ, width τ"),
+    "kwt": Entry(Kwt, 40, "KWT-1, -2 and -3, width 1, 2 and 3"),
+    "matchboxnet": Entry(MatchboxNet, 64, "MatchboxNet-3x2x64"),
+    "ds_cnn": Entry(DsCnn, 10, "DS-CNN of MLPerf Tiny", frames=49),
 }
 
 
-RESERVED = ("mels", "classes", "width", "channels")
+RESERVED = ("mels", "frames", "classes", "width", "channels")
 """What options may not set: ``create`` or the table itself does."""
 
 
@@ -85,7 +96,13 @@ def entry(name: str) -> Entry:
 
 
 def create(
-    name: str, *, classes: int, width: float = 1.0, mels: int | None = None, **options: Any
+    name: str,
+    *,
+    classes: int,
+    width: float = 1.0,
+    mels: int | None = None,
+    frames: int | None = None,
+    **options: Any,
 ) -> nn.Module:
     """Return a freshly initialised network.
 
@@ -94,6 +111,7 @@ def create(
         classes: Number of outputs, at least 1.
         width: Width multiplier, above 0.
         mels: Bands of the features; those the model was published with where not given.
+        frames: Frames of the features, likewise; most networks take any number.
         options: The network's own keyword arguments.
 
     Raises:
@@ -106,14 +124,22 @@ def create(
     """
     row = entry(name)
     bands = row.mels if mels is None else mels
+    length = row.frames if frames is None else frames
     if classes < 1 or bands < 1 or not 0 < width < math.inf:
         raise ConfigError(
             f"{name} with {classes} outputs, {bands} bands and width {width:g} cannot be built: "
             "all three must be above 0 and finite"
         )
-    _refuse_options(name, options, row.make)
+    if length < 1:
+        raise ConfigError(
+            f"{name} with {length} frames cannot be built: give the frames of its clips"
+        )
+    check_options(name, options)
+    shape = {"mels": bands}
+    if "frames" in inspect.signature(row.make).parameters:
+        shape["frames"] = length
     try:
-        return row.make(mels=bands, classes=classes, width=width, **options)
+        return row.make(**shape, classes=classes, width=width, **options)
     except (RuntimeError, TypeError, ValueError) as error:
         given = ", ".join(f"{option} = {value!r}" for option, value in options.items())
         raise ConfigError(
@@ -121,11 +147,18 @@ def create(
         ) from error
 
 
-def _refuse_options(
-    name: str, options: Mapping[str, object], make: Callable[..., nn.Module]
-) -> None:
-    """Raise if an option is not the network's or not of the type its signature says."""
-    signature = inspect.signature(make, eval_str=True)
+def check_options(name: str, options: Mapping[str, object]) -> None:
+    """Refuse what are no options of a network.
+
+    Args:
+        name: A key of ``MODELS``.
+        options: Keyword arguments, without those that ``create`` names itself.
+
+    Raises:
+        ConfigError: If there is no such model, or an option is not the network's or not of the type
+            its signature says.
+    """
+    signature = inspect.signature(entry(name).make, eval_str=True)
     hints = {key: p.annotation for key, p in signature.parameters.items() if key not in RESERVED}
     for option, value in options.items():
         if option not in hints:

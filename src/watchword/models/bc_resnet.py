@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from watchword.errors import ConfigError
 from watchword.models.layers import scaled
+from watchword.models.separable import BandConv, FrameConv
 
 STEM_CHANNELS = 16
 STAGES = ((8, 2, 1), (12, 2, 2), (16, 4, 2), (20, 4, 1))
@@ -27,19 +28,15 @@ SUB_BANDS = 5
 class BcResNet(nn.Module):
     """Stem, four stages of broadcasted residual blocks, and a head that ends the frequency axis.
 
-    The bands are halved by the stem and by the second and third stage: 40, 20, 10, 5. The blocks of
-    the four stages see every 1, 2, 4 and 8 frames.
+    The bands are halved by the stem and by the second and third stage: 40, 20, 10, 5. The time
+    parts of the four stages see three frames that are 1, 2, 4 and 8 apart.
 
     Args:
-        mels: Bands of the features; what is left of them after each step must be a multiple of
-            ``sub_bands``.
+        mels: Bands of the features; an eighth of them must be a multiple of ``sub_bands``.
         classes: Number of outputs.
         width: The paper's τ.
         sub_bands: Parts of the frequency axis that are normalised each on its own.
         dropout: Share of the channels of each block's time part dropped in training.
-
-    Raises:
-        ConfigError: If the bands cannot be divided so.
 
     Example:
         >>> import torch
@@ -57,7 +54,6 @@ class BcResNet(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        bands = _halved(mels)
         channels = scaled(STEM_CHANNELS, width)
         self.stem = nn.Sequential(
             nn.Conv2d(1, channels, 5, stride=(2, 1), padding=2, bias=False),
@@ -66,13 +62,6 @@ class BcResNet(nn.Module):
         )
         self.stages = nn.Sequential()
         for stage, (base, blocks, step) in enumerate(STAGES):
-            bands = _halved(bands) if step == 2 else bands
-            if bands % sub_bands:
-                raise ConfigError(
-                    f"found {mels} bands, of which stage {stage + 1} has {bands}, needed a "
-                    f"multiple of {sub_bands} there: change features.mels (40 as published) or "
-                    "model.options.sub_bands"
-                )
             out = scaled(base, width)
             for block in range(blocks):
                 self.stages.append(
@@ -88,6 +77,7 @@ class BcResNet(nn.Module):
                 )
                 channels = out
         wide = scaled(HEAD_CHANNELS, width)
+        bands = (mels + 7) // 8  # halved three times, each time rounded up
         self.head = nn.Sequential(
             nn.Conv2d(
                 channels,
@@ -108,6 +98,9 @@ class BcResNet(nn.Module):
 
         Args:
             features: Shape ``(batch, mels, frames)``.
+
+        Raises:
+            ConfigError: If the bands cannot be divided into sub-bands.
         """
         x = self.stages(self.stem(features.unsqueeze(1)))  # (batch, 20 τ, mels / 8, frames)
         logits: Tensor = self.classify(self.head(x).mean(dim=(2, 3)))
@@ -154,27 +147,11 @@ class BroadcastBlock(nn.Module):
             else nn.Identity()
         )
         self.frequency = nn.Sequential(
-            nn.Conv2d(
-                channels_out,
-                channels_out,
-                (3, 1),
-                stride=(step, 1),
-                padding=(1, 0),
-                groups=channels_out,
-                bias=False,
-            ),
+            BandConv(channels_out, step=step),
             SubSpectralNorm(channels_out, sub_bands),
         )
         self.time = nn.Sequential(
-            nn.Conv1d(
-                channels_out,
-                channels_out,
-                3,
-                padding=dilation,
-                dilation=dilation,
-                groups=channels_out,
-                bias=False,
-            ),
+            FrameConv(channels_out, dilation=dilation),
             nn.BatchNorm1d(channels_out),
             nn.SiLU(),
             nn.Conv1d(channels_out, channels_out, 1, bias=False),
@@ -187,7 +164,7 @@ class BroadcastBlock(nn.Module):
         Args:
             x: Shape ``(batch, channels_in, bands, frames)``.
         """
-        y = self.frequency(self.mix(x))
+        y: Tensor = self.frequency(self.mix(x))
         y = y + self.time(y.mean(dim=2)).unsqueeze(2)
         return (y if self.is_transition else y + x).relu()
 
@@ -217,12 +194,18 @@ class SubSpectralNorm(nn.Module):
         """Return normalised activations of the same shape.
 
         Args:
-            x: Shape ``(batch, channels, bands, frames)``, bands a multiple of ``sub_bands``.
+            x: Shape ``(batch, channels, bands, frames)``.
+
+        Raises:
+            ConfigError: If the bands are no multiple of ``sub_bands``.
         """
-        parts = x.unflatten(2, (self.sub_bands, -1)).flatten(1, 2)  # (b, c sub_bands, bands, n)
-        return self.norm(parts).unflatten(1, (-1, self.sub_bands)).flatten(2, 3)
-
-
-def _halved(bands: int) -> int:
-    """Return how many bands are left after a step of two."""
-    return (bands + 1) // 2
+        _, channels, bands, frames = x.shape
+        if bands % self.sub_bands:
+            raise ConfigError(
+                f"found {bands} bands inside the network, needed a multiple of {self.sub_bands} "
+                "that are normalised each on its own: change features.mels (40 as published) or "
+                "model.options.sub_bands"
+            )
+        parts = x.reshape(-1, channels * self.sub_bands, bands // self.sub_bands, frames)
+        y: Tensor = self.norm(parts)
+        return y.reshape(x.shape)

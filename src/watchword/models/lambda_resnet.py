@@ -45,6 +45,7 @@ class LambdaResNet18(nn.Module):
             outputs never exceeds 0.21, so no threshold on it means anything (SPEC §2.1, weak
             point 1).
         unit_queries: Divide each query by its root mean square (see ``TemporalLambda``).
+        rectify_branch: Rectify the main branch of a block before the sum too, as published.
         form: Which of the equal computations the lambda layers run.
 
     Raises:
@@ -69,6 +70,7 @@ class LambdaResNet18(nn.Module):
         embedding_deviation: float | None = None,
         normalise_logits: bool = False,
         unit_queries: bool = False,
+        rectify_branch: bool = True,
         form: Form = "skew",
     ) -> None:
         super().__init__()
@@ -96,7 +98,9 @@ class LambdaResNet18(nn.Module):
                     unit_queries=unit_queries,
                     form=form,
                 )
-                self.stages.append(LambdaBlock(channels, out, attend, stride=stride))
+                self.stages.append(
+                    LambdaBlock(channels, out, attend, stride=stride, rectify_branch=rectify_branch)
+                )
                 channels = out
         self.classify = nn.Linear(channels, classes)
 
@@ -151,19 +155,27 @@ class Stem(nn.Sequential):
 class LambdaBlock(nn.Module):
     """Convolution, lambda layer and shortcut.
 
-    The main branch is rectified before the sum, and again after it, as published.
+    As published, the main branch is rectified before the sum, and again after it.
 
     Args:
         channels_in: Channels of the input.
         channels_out: Channels of the output.
         attend: The lambda layer, ``channels_out`` wide.
         stride: Step between output frames.
+        rectify_branch: Whether the main branch is rectified before the sum.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, attend: TemporalLambda, *, stride: int
+        self,
+        channels_in: int,
+        channels_out: int,
+        attend: TemporalLambda,
+        *,
+        stride: int,
+        rectify_branch: bool = True,
     ) -> None:
         super().__init__()
+        self.rectify_branch = rectify_branch
         is_changed = stride != 1 or channels_in != channels_out
         self.conv = ConvNorm(channels_in, channels_out, 3, stride=stride)
         self.attend = attend
@@ -180,5 +192,6 @@ class LambdaBlock(nn.Module):
             x: Shape ``(batch, channels_in, frames)``.
         """
         main = self.attend(self.conv(x).relu())
-        main = self.norm(self.pool(main)).relu()
+        main = self.norm(self.pool(main))
+        main = main.relu() if self.rectify_branch else main
         return F.relu(main + self.shortcut(x))

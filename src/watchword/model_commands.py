@@ -1,0 +1,74 @@
+"""``watchword models`` and ``watchword ship``: words on a command line → one call each.
+
+In come the words a user types, out go tables, cards or JSON. A room beside ``cli``, which runs them
+as two of its commands, because both are about models that come with the package, and nothing here
+may load torch before somebody ships.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODELS_EXAMPLE = "Example: watchword models commands-12"
+SHIP_EXAMPLE = "Example: watchword ship output/google_commands/RUN-seed* --name commands-12"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def models(
+    name: Annotated[str, typer.Argument(help="A model whose card is wanted.")] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the trained models that come with this version, or show the card of one."""
+    from watchword import shipped
+
+    if as_json:
+        print(json.dumps(shipped.card(name) if name else shipped.records()))
+        return
+    from watchword.console import Console
+
+    with Console() as console:
+        if name:
+            console.page(shipped.body(shipped.page(name)))
+        elif records := shipped.records():
+            licences = ", ".join(sorted({record.pop("licence") for record in records}))
+            console.table(records, is_answer=True)
+            console.answer(f"licence: {licences}; the card of one: watchword models NAME")
+        else:
+            console.answer("no models are shipped with this version: train one")
+
+
+def ship(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs that differ in their seed alone.")
+    ],
+    *,
+    name: Annotated[str, typer.Option(help="Name of the model, such as commands-12.")],
+    seeds: Annotated[
+        list[Path] | None, typer.Option("--seeds", help="More of these runs.", metavar="RUNS...")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Where its folder shall be; the package, if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model of this package of the run that is best on validation, with its card."""
+    from watchword import ship as room
+    from watchword.console import Console
+
+    record = room.ship([*runs, *(seeds or [])], name, into)
+    if as_json:
+        print(json.dumps(record))
+        return
+    among = ", ".join(map(str, record["of_seeds"]))
+    with Console() as console:
+        console.answer(
+            f"{name}: seed {record['seed']}, the best on validation "
+            f"({100 * record['valid_accuracy']:.1f} %) of {among}; {record['bytes']:,} bytes"
+        )
+        console.answer(f"card: {Path(record['folder']) / 'card.md'}")
