@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from watchword import audio, augment, build, devices, features, models
+from watchword import augment, build, devices, features, models
 from watchword.config import (
     AugmentSettings,
-    CorpusSettings,
-    Environment,
     FeatureSettings,
     Settings,
     TrainSettings,
     parse_settings,
 )
-from watchword.data import archives
-from watchword.errors import CheckpointError, ConfigError, DataError
+from watchword.errors import CheckpointError, ConfigError
 from watchword.models import LambdaResNet18
 from watchword.sync import SyncBatchNorm
 
@@ -35,147 +31,6 @@ def settings(text: str) -> Settings:
 
 def chain(text: str) -> build.Chain:
     return build.augmentation(settings(f"augment: {{{text}}}").augment, NOISE, CPU, seed=0)
-
-
-# ----------------------------------------------------------------------------------------- corpora
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """Two words by two speakers, one clip of which v0.02 has dropped."""
-    rng = np.random.default_rng(0)
-    for name in ("yes/a_nohash_0", "yes/b_nohash_0", "no/a_nohash_0", "no/b_nohash_0"):
-        path = tmp_path / "mine" / f"{name}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        audio.write(path, rng.uniform(-0.1, 0.1, 1_600))
-    (tmp_path / "mine" / "not_in_v0.02_list.txt").write_text("yes/a_nohash_0.wav\n")
-    return tmp_path / "mine"
-
-
-def test_a_source_carries_what_its_section_says(corpus: Path, tmp_path: Path) -> None:
-    section = CorpusSettings(
-        folder="mine",
-        share=0.5,
-        words={"no": "_unknown_"},
-        hold_out=("x",),
-        leave_out=("no/b.wav",),
-    )
-    told: list[tuple[str, int, int | None]] = []
-    made = build.source(
-        section,
-        Environment(datasets=tmp_path),
-        train_on_dropped=True,
-        told=lambda *words: told.append(words),
-    )
-    assert (made.name, made.share, made.hold_out) == ("mine", 0.5, ("x",))
-    assert made.word_as("no") == "_unknown_"
-    assert made.leave_out == {"no/b.wav"}
-    assert len(made.store.clips) == 4
-    assert told[-1] == ("preparing mine", 4, 4)
-    assert (tmp_path / "prepared").is_dir()
-
-
-def test_dropped_clips_are_left_out_if_settings_say_so(corpus: Path, tmp_path: Path) -> None:
-    where = Environment(datasets=tmp_path, cache=tmp_path / "cache")
-    asked = settings("data: {corpora: [{folder: mine}], train_on_dropped: false}")
-    (made,) = build.sources(asked, where)
-    assert made.leave_out == {"yes/a_nohash_0.wav"}
-    assert (tmp_path / "cache").is_dir()
-
-
-def listed(folder: Path, rows: list[str]) -> Path:
-    """Write a corpus of sentences with transcripts; each row is ``name,split,transcript``."""
-    lines = ["file,split,transcript", *rows]
-    folder.mkdir(parents=True)
-    for row in rows:
-        audio.write(folder / row.split(",")[0], np.full(3_200, 0.1, np.float32))
-    (folder / "all.csv").write_text("\n".join(lines))
-    return folder
-
-
-def test_sentences_that_hold_a_word_are_heard_by_no_split(tmp_path: Path) -> None:
-    rows = ["a.wav,valid,GO ON", "b.wav,valid,he goes", "c.wav,test,don't", "d.wav,valid,"]
-    listed(tmp_path / "read", rows)
-    section = CorpusSettings(folder="read", without=("go", "Don"), splits={"valid": "train"})
-    made = build.source(section, Environment(datasets=tmp_path), train_on_dropped=True)
-    assert made.ignored == {"a.wav"}  # whole words: neither "goes" nor "don't"
-    said = made.store.manifest.utterances
-    heard = {split: [said[i].name for i in made.rows_of(split)] for split in ("train", "valid")}
-    assert heard == {"train": ["b.wav", "d.wav"], "valid": []}
-
-
-def test_a_copy_is_not_heard_where_the_better_one_is_at_hand(corpus: Path, tmp_path: Path) -> None:
-    for name in ("yes/a_nohash_0.wav", "yes/c_nohash_0.wav"):
-        path = tmp_path / "rebuilt" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        audio.write(path, np.full(1_600, 0.1, np.float32))
-    made = settings(
-        "data: {corpora: [{folder: mine}, {folder: rebuilt, unless_in: mine, is_rebuilt: true}]}"
-    )
-    recorded, rebuilt = build.sources(made, Environment(datasets=tmp_path))
-    assert recorded.ignored == frozenset()
-    assert "yes/a_nohash_0.wav" in rebuilt.ignored
-    assert "yes/c_nohash_0.wav" not in rebuilt.ignored
-
-
-@pytest.mark.parametrize("other", ["mine", "mines"])
-def test_the_better_copies_must_be_in_another_corpus(
-    other: str, corpus: Path, tmp_path: Path
-) -> None:
-    made = settings(f"data: {{corpora: [{{folder: mine, unless_in: {other}}}]}}")
-    message = f"mine is heard unless_in {other}, needed the folder of another corpus"
-    with pytest.raises(ConfigError, match=message):
-        build.sources(made, Environment(datasets=tmp_path))
-
-
-def test_a_missing_folder_is_one_line_with_its_name(tmp_path: Path) -> None:
-    for folder in ("nowhere", str(tmp_path / "nowhere")):
-        with pytest.raises(DataError, match=r"nowhere: no such folder, needed a corpus"):
-            build.source(
-                CorpusSettings(folder=folder), Environment(datasets=tmp_path), train_on_dropped=True
-            )
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_is_looked_for_below_the_data_folder_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    where = Environment(datasets=tmp_path / "data")
-    assert build.find_folder("speech", where) == tmp_path / "data" / "speech"
-    (tmp_path / "speech").mkdir()
-    assert build.find_folder("speech", where) == Path("speech")
-    (tmp_path / "speech" / "yes").mkdir()
-    (tmp_path / "data" / "speech").mkdir(parents=True)
-    assert build.find_folder("speech", where) == Path("speech")
-    (tmp_path / "data" / "speech" / "yes").mkdir()
-    assert build.find_folder("speech", where) == tmp_path / "data" / "speech"
-
-
-def test_a_public_archive_is_fetched_if_its_folder_is_missing_or_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def fetch(name: str, datasets: Path, *, progress: archives.Progress) -> Path:
-        progress("download", 5_000_000, 2_428_923_189)
-        progress("unpack", 1_000_000, None)
-        asked.append((name, datasets))
-        return datasets / name
-
-    monkeypatch.setattr(archives, "fetch", fetch)
-    monkeypatch.chdir(tmp_path)
-    where, name = Environment(datasets=tmp_path), "speech_commands_v0.02"
-    told: list[tuple[str, int, int | None]] = []
-    build.find_folder(name, where, lambda *words: told.append(words))
-    assert told == [(f"downloading {name}, MB", 5, 2_428), (f"unpacking {name}, MB", 1, None)]
-    (tmp_path / name).mkdir()
-    assert build.find_folder(name, where) == tmp_path / name
-    assert asked == [(name, tmp_path)] * 2
-    (tmp_path / name / "yes").mkdir()
-    build.find_folder(name, where)
-    build.find_folder(str(tmp_path / "elsewhere" / name), where)
-    assert len(asked) == 2
 
 
 # ----------------------------------------------------------------------------------------- models

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from conftest import World
-from watchword import build, checkpoint
+from watchword import build, checkpoint, speech
 from watchword.checkpoint import Checkpoint
 from watchword.config import (
     CorpusSettings,
@@ -42,7 +42,7 @@ def loaded(trained: World) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def corpora(trained: World, loaded: Checkpoint) -> list[Source]:
-    return build.sources(loaded.settings, load_environment(trained.env))
+    return speech.sources(loaded.settings, load_environment(trained.env))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_on_the_official_test_archive_words_never_heard_are_told_apart(
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(clip, place)
     section, where = CorpusSettings(folder=str(tmp_path / "archive")), load_environment(trained.env)
-    archive = build.source(section, where, train_on_dropped=True)
+    archive = speech.source(section, where, train_on_dropped=True)
     assert archive.store.manifest.layout == "commands-test"
     scores = score(loaded, [archive], find_task("12"), "test")
     found = zip(scores.words, scores.parts, scores.heard, strict=True)

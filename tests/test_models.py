@@ -23,7 +23,10 @@ from watchword.models.res15 import Res15
 # Two ways of adding some thousand float64 numbers of order one are off by far less.
 EXACT = {"atol": 1e-10, "rtol": 0.0}
 
-ANY_BANDS: dict[str, dict[str, Any]] = {"bc_resnet": {"sub_bands": 1}}
+ANY_BANDS: dict[str, dict[str, Any]] = {
+    "bc_resnet": {"sub_bands": 1},
+    "lambda_cast": {"sub_bands": 1},
+}
 """What lets a network take any number of bands."""
 
 

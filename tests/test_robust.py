@@ -17,7 +17,7 @@ from torch import Tensor
 from answers import LABELS, answers
 from conftest import Answer, Ask, World, listing
 from sounds import SAMPLES, decibels, noise, word
-from watchword import audio, build, checkpoint, robust, robust_jobs
+from watchword import audio, build, checkpoint, robust, robust_jobs, speech
 from watchword.checkpoint import Checkpoint
 from watchword.config import (
     CorpusSettings,
@@ -201,9 +201,9 @@ def test_a_room_rings_on_as_its_response_does() -> None:
 
 
 def test_responses_are_kept_from_the_direct_path_as_far_as_a_clip_hears() -> None:
-    found = rooms(impulse(700), impulse(5, samples=40_000))
+    found = rooms(impulse(700), impulse(17_000, -0.5, samples=40_000))
     assert found.shape == (2, SAMPLES)
-    assert found[:, 0].tolist() == [0.5, 0.5]
+    assert found[:, 0].tolist() == [0.5, -0.5]
     assert found[:, 1:].abs().max() == 0
 
 
@@ -266,7 +266,7 @@ def loaded(world: World) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def corpora(world: World, loaded: Checkpoint) -> list[Source]:
-    return build.sources(loaded.settings, load_environment(world.env))
+    return speech.sources(loaded.settings, load_environment(world.env))
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +396,9 @@ def test_the_environment_may_name_the_folders_and_the_command_line_goes_first(
     told = json.loads(evaluate(*words, env=env).out)["sounds"]
     assert told["noise"]["folder"] == "noise"
     assert told["rooms"]["folder"] == "halls"
+    shutil.copytree(folders / "noise", folders / "streets")
+    told = json.loads(evaluate(*words, "--noise", folders / "streets", env=env).out)["sounds"]
+    assert told["noise"]["folder"] == "streets"
     plain = evaluate("--json", env=env)  # only a test of robustness asks for them
     assert "conditions" not in json.loads(plain.out)
 

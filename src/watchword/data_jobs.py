@@ -25,12 +25,12 @@ def fetch(name: str, *, environment: Path | None, console: Console) -> dict[str,
         environment: Environment file.
         console: Where progress is shown.
     """
-    from watchword import build
+    from watchword import speech
     from watchword.config import load_environment
     from watchword.data import archives
 
     where = load_environment(environment)
-    told = build.archive_progress(name, console.progress)
+    told = speech.archive_progress(name, console.progress)
     return {"name": name, "folder": str(archives.fetch(name, where.datasets, progress=told))}
 
 

@@ -260,9 +260,9 @@ def _section_of(
 
 def _corpora(settings: Settings, where: Environment, console: Console) -> list[Source]:
     """Return prepared corpora, having said what is left out of them."""
-    from watchword import build
+    from watchword import speech
 
-    corpora = build.sources(settings, where, console.progress)
+    corpora = speech.sources(settings, where, console.progress)
     for source in corpora:
         say_refused(source.store, console)
     return corpora

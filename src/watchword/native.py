@@ -101,5 +101,5 @@ def processor() -> str:
 def _machine_flags() -> list[str]:
     """Return what lets a compiler use all of this processor."""
     if platform.machine() in ("x86_64", "AMD64"):
-        return ["-march=native", "-mprefer-vector-width=512"]
+        return ["-march=native"]
     return ["-mcpu=native"] if platform.machine() in ("arm64", "aarch64") else []

@@ -270,7 +270,7 @@ def _corpora(model: Checkpoint) -> list[dict[str, Any]]:
     found = []
     for place, (corpus, name) in enumerate(zip(corpora, names, strict=True)):
         licences.corpus_of(corpus.folder)
-        key = name if names.count(name) == 1 else f"{name}#{place}"  # as build.sources names them
+        key = name if names.count(name) == 1 else f"{name}#{place}"  # as speech.sources names them
         found.append(
             {
                 "folder": corpus.folder,

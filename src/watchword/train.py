@@ -29,6 +29,7 @@ from watchword.config import Settings
 from watchword.data.rows import Clips, Source
 from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
+from watchword.models.layout import frames_first
 from watchword.progress import Progress, Watcher, part_of, read_state, write_state
 from watchword.schedule import Average, learning_rate
 from watchword.teach import teachers
@@ -134,6 +135,8 @@ class Run:
         torch.manual_seed(int(rng.integers(2**62)) + self.fabric.global_rank)  # dropout
         part = part_of(len(clips), self.fabric.global_rank, self.fabric.world_size)
         features, soft, targets = self.hear(clips, rng, part)
+        if self.fabric.device.type == "cpu":
+            features = frames_first(features)
         logits = self.wrapped(features)  # (clips, classes)
         losses = F.cross_entropy(
             logits.float(),

@@ -346,7 +346,8 @@ static int share(const Work *whole) {
 
 /* Mean and variance of the first columns of rows; sums start from the first row's values, so that a
  * mean far from zero costs the variance no digits. */
-void column_moments(const float *z, long rows, long row, long columns, float *mean, float *variance) {
+int column_moments(const float *z, long rows, long row, long columns, float *mean,
+                   float *variance) {
     double sum[columns], square[columns];
     for (long i = 0; i < columns; i++) sum[i] = square[i] = 0;
     for (long first = 0; first < rows; first += 128) {
@@ -366,6 +367,7 @@ void column_moments(const float *z, long rows, long row, long columns, float *me
         mean[i] = centre + z[i];
         variance[i] = spread > 0 ? spread : 0;
     }
+    return 0;
 }
 
 /* Returns 0, or 1 where there was no memory; so does the next. */

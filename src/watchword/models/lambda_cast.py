@@ -1,9 +1,9 @@
-"""LambdaCast: broadcasted blocks while frequency matters, then lambda layers over time.
+"""LambdaCast: two broadcasted blocks while frequency matters, then lambda layers over time.
 
 ``features (batch, mels, frames) -> logits (batch, classes)``; the channel axis is added inside. Our
-own network. Its first stages keep the frequency axis and see it by small convolutions, as BC-ResNet
-does, with a lambda layer on the mean over frequency; then the axis is ended and lambda blocks go on
-over time alone, at a quarter of the frames, where channels cost little.
+own network. Its first blocks keep the frequency axis and see it by small convolutions, with a
+lambda layer on the mean over the bands; then the axis is ended, and lambda blocks go on over time
+alone, at a quarter of the frames, where channels cost little.
 
 Source:
     The broadcasted residual block: Kim et al. 2021 (arXiv 2106.04140), §2.1; the lambda layer:
@@ -12,17 +12,52 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from watchword.errors import ConfigError
 from watchword.models.bc_resnet import SUB_BANDS, SubSpectralNorm
 from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
+from watchword.models.separable import BandConv, EndBands, FrameConv
+
+STEM_CHANNELS = 20
+STEM_KERNEL = (5, 7)
+STEM_STEPS = (2, 4)
+CAST_CHANNELS = 12
+CAST_BLOCKS = 2
+TIME_CHANNELS = 72
+TIME_BLOCKS = 4
+Where = Literal["everywhere", "cast", "time", "nowhere"]
 
 
 class LambdaCast(nn.Module):
-    """Stem, broadcasted lambda blocks in two dimensions, lambda blocks in one, mean over time."""
+    """Stem, broadcasted lambda blocks, the end of the bands, lambda blocks, mean over time.
+
+    Args:
+        mels: Bands of the features; half of them, rounded up, must be a multiple of ``sub_bands``.
+        classes: Number of outputs.
+        width: Width multiplier of all channels.
+        cast_blocks: Blocks that keep the frequency axis.
+        time_blocks: Blocks after it.
+        kernel: Frames that the convolution of a time block sees, odd.
+        heads: Heads of each lambda layer.
+        query_depth: Query depth of each lambda layer.
+        scope: Frames each position lambda sees, odd.
+        unit_queries: Divide each query by its root mean square (see ``TemporalLambda``).
+        lambdas: Where lambda layers stand; elsewhere a 1×1 convolution does (an ablation).
+        sub_bands: Parts of the frequency axis that are normalised each on its own.
+        dropout: Share of the summary's channels dropped in training.
+        form: Which of the equal computations the lambda layers run.
+
+    Raises:
+        ConfigError: If the bands cannot be divided so, or the numbers make no layer.
+
+    Example:
+        >>> import torch
+        >>> LambdaCast(mels=40, classes=12)(torch.zeros(2, 40, 98)).shape
+        torch.Size([2, 12])
+    """
 
     def __init__(
         self,
@@ -30,87 +65,67 @@ class LambdaCast(nn.Module):
         mels: int,
         classes: int,
         width: float = 1.0,
-        stem_channels: int = 16,
-        cast_channels: Sequence[int] = (12, 20),
-        cast_blocks: Sequence[int] = (2, 2),
-        time_channels: int = 64,
-        time_blocks: int = 4,
+        cast_blocks: int = CAST_BLOCKS,
+        time_blocks: int = TIME_BLOCKS,
         kernel: int = 3,
         heads: int = 4,
         query_depth: int = 8,
         scope: int = 23,
-        cast_lambda: bool = True,
-        time_lambda: bool = True,
-        separable: bool = True,
-        frame_steps: Sequence[int] = (1, 2),
-        unit_queries: bool = False,
+        unit_queries: bool = True,
+        lambdas: Where = "everywhere",
+        sub_bands: int = SUB_BANDS,
         dropout: float = 0.1,
         form: Form = "skew",
     ) -> None:
         super().__init__()
-        channels = scaled(stem_channels, width)
+        bands = (mels + 1) // 2
+        if bands % sub_bands:
+            raise ConfigError(
+                f"found {mels} bands, of which the stem leaves {bands}, needed a multiple of "
+                f"{sub_bands} there: change features.mels (40 is usual) or model.options.sub_bands"
+            )
+
+        def over_time(channels: int, place: Where) -> nn.Module:
+            if lambdas not in ("everywhere", place):
+                return nn.Conv1d(channels, channels, 1, bias=False)
+            return TemporalLambda(
+                channels,
+                heads=heads,
+                query_depth=query_depth,
+                scope=scope,
+                unit_queries=unit_queries,
+                form=form,
+            )
+
+        stem, cast, wide = (
+            scaled(STEM_CHANNELS, width),
+            scaled(CAST_CHANNELS, width, heads),
+            scaled(CAST_CHANNELS, width, heads) * (TIME_CHANNELS // CAST_CHANNELS),
+        )
         self.stem = nn.Sequential(
-            nn.Conv2d(1, channels, 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(channels),
+            nn.Conv2d(1, stem, STEM_KERNEL, STEM_STEPS, padding=(2, 3), bias=False),
+            nn.BatchNorm2d(stem),
             nn.ReLU(),
         )
-        bands = (mels + 1) // 2
-        self.cast = nn.Sequential()
-        for stage, base in enumerate(cast_channels):
-            out = scaled(base, width, heads)
-            for block in range(cast_blocks[stage]):
-                steps = (2 if stage else 1, frame_steps[stage]) if block == 0 else (1, 1)
-                bands = (bands + steps[0] - 1) // steps[0]
-                self.cast.append(
-                    CastBlock(
-                        channels,
-                        out,
-                        TemporalLambda(
-                            out,
-                            heads=heads,
-                            query_depth=query_depth,
-                            scope=scope,
-                            unit_queries=unit_queries,
-                            form=form,
-                        )
-                        if cast_lambda
-                        else nn.Conv1d(out, out, 1, bias=False),
-                        steps=steps,
-                        is_transition=block == 0,
-                    )
+        self.cast = nn.Sequential(
+            *(
+                CastBlock(
+                    cast if block else stem,
+                    cast,
+                    over_time(cast, "cast"),
+                    is_transition=block == 0,
+                    sub_bands=sub_bands,
                 )
-                channels = out
-        wide = scaled(time_channels, width, heads)
+                for block in range(cast_blocks)
+            )
+        )
         self.end_bands = nn.Sequential(
-            nn.Conv2d(
-                channels,
-                wide,
-                (bands, 1),
-                groups=channels if wide % channels == 0 else 1,
-                bias=False,
-            ),
+            EndBands(cast, bands, TIME_CHANNELS // CAST_CHANNELS),
             nn.BatchNorm2d(wide),
             nn.ReLU(),
         )
         self.time = nn.Sequential(
-            *(
-                TimeBlock(
-                    wide,
-                    TemporalLambda(
-                        wide,
-                        heads=heads,
-                        query_depth=query_depth,
-                        scope=scope,
-                        unit_queries=unit_queries,
-                        form=form,
-                    )
-                    if time_lambda
-                    else nn.Conv1d(wide, wide, 1, bias=False),
-                    kernel=kernel,
-                    separable=separable,
-                )
-                for _ in range(time_blocks)
-            )
+            *(TimeBlock(wide, over_time(wide, "time"), kernel) for _ in range(time_blocks))
         )
         self.drop = nn.Dropout(dropout)
         self.classify = nn.Linear(wide, classes)
@@ -121,23 +136,35 @@ class LambdaCast(nn.Module):
         Args:
             features: Shape ``(batch, mels, frames)``.
         """
-        x = self.cast(self.stem(features.unsqueeze(1)))
-        x = self.time(self.end_bands(x).squeeze(2))
+        x = self.cast(self.stem(features.unsqueeze(1)))  # (batch, 12 k, mels / 2, frames / 4)
+        x = self.time(self.end_bands(x).squeeze(2))  # (batch, 72 k, frames / 4)
         logits: Tensor = self.classify(self.drop(x.mean(dim=2)))
         return logits
 
 
 class CastBlock(nn.Module):
-    """A frequency part in two dimensions, a lambda layer on its mean, and their sum."""
+    """A frequency part in two dimensions, a time part on its mean, and their sum.
+
+    With f the frequency part and g the time part, ``y = ReLU(x + f(x) + g(mean(f(x))))``, where the
+    mean goes over the bands and the time part's result is added to each of them. A transition
+    changes channels by a 1×1 convolution first, and has no ``x +``.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+        over_time: What the time part ends with, ``channels_out`` wide.
+        is_transition: Whether channels change, and there is no shortcut.
+        sub_bands: Parts of the frequency axis that are normalised each on its own.
+    """
 
     def __init__(
         self,
         channels_in: int,
         channels_out: int,
-        attend: nn.Module,
+        over_time: nn.Module,
         *,
-        steps: tuple[int, int],
         is_transition: bool,
+        sub_bands: int = SUB_BANDS,
     ) -> None:
         super().__init__()
         self.is_transition = is_transition
@@ -151,50 +178,48 @@ class CastBlock(nn.Module):
             else nn.Identity()
         )
         self.frequency = nn.Sequential(
-            nn.Conv2d(
-                channels_out,
-                channels_out,
-                (3, steps[1]),
-                stride=steps,
-                padding=(1, 0),
-                groups=channels_out,
-                bias=False,
-            ),
-            SubSpectralNorm(channels_out, SUB_BANDS),
+            BandConv(channels_out), SubSpectralNorm(channels_out, sub_bands)
         )
         self.time = nn.Sequential(
-            nn.Conv1d(channels_out, channels_out, 3, padding=1, groups=channels_out, bias=False),
-            nn.BatchNorm1d(channels_out),
-            nn.SiLU(),
-            attend,
+            FrameConv(channels_out), nn.BatchNorm1d(channels_out), nn.SiLU(), over_time
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output, ``(batch, channels_out, bands, frames)``."""
+        """Return the block's output, ``(batch, channels_out, bands, frames)``.
+
+        Args:
+            x: Shape ``(batch, channels_in, bands, frames)``.
+        """
         y = self.frequency(self.mix(x))
         y = y + self.time(y.mean(dim=2)).unsqueeze(2)
-        return (y if self.is_transition else y + x).relu()
+        summed: Tensor = y if self.is_transition else y + x
+        return summed.relu()
 
 
 class TimeBlock(nn.Module):
-    """A convolution over time, a lambda layer and a shortcut."""
+    """A separable convolution over time, what comes after it, and a shortcut around both.
 
-    def __init__(self, channels: int, attend: nn.Module, *, kernel: int, separable: bool) -> None:
+    Args:
+        channels: Channels in and out.
+        over_time: What comes after the convolution, ``channels`` wide.
+        kernel: Frames that the convolution sees, odd.
+    """
+
+    def __init__(self, channels: int, over_time: nn.Module, kernel: int) -> None:
         super().__init__()
-        self.conv = (
-            nn.Sequential(
-                nn.Conv1d(
-                    channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False
-                ),
-                ConvNorm(channels, channels, 1),
-            )
-            if separable
-            else ConvNorm(channels, channels, kernel)
+        self.conv = nn.Sequential(
+            FrameConv(channels, kernel),
+            ConvNorm(channels, channels, 1),
+            nn.ReLU(),
         )
-        self.attend = attend
+        self.over_time = over_time
         self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output, ``(batch, channels, frames)``."""
-        y: Tensor = self.conv(x)
-        return F.relu(x + self.norm(self.attend(y.relu())))
+        """Return the block's output, of the input's shape.
+
+        Args:
+            x: Shape ``(batch, channels, frames)``.
+        """
+        summed: Tensor = x + self.norm(self.over_time(self.conv(x)))
+        return summed.relu()

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from watchword.errors import ConfigError
 from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
+from watchword.models.layout import AvgPool1d, BatchNorm1d, MaxPool1d
 
 STEM_CHANNELS = 16
 STEM_KERNEL = 3
@@ -129,7 +130,7 @@ class Stem(nn.Sequential):
         super().__init__(
             ConvNorm(mels, STEM_CHANNELS, STEM_KERNEL, padding=0),
             nn.ReLU(),
-            nn.MaxPool1d(3, stride=2, padding=1),
+            MaxPool1d(3, stride=2, padding=1),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -179,8 +180,8 @@ class LambdaBlock(nn.Module):
         is_changed = stride != 1 or channels_in != channels_out
         self.conv = ConvNorm(channels_in, channels_out, 3, stride=stride)
         self.attend = attend
-        self.pool = nn.AvgPool1d(3, stride=1, padding=1) if is_changed else nn.Identity()
-        self.norm = nn.BatchNorm1d(channels_out)
+        self.pool = AvgPool1d(3, stride=1, padding=1) if is_changed else nn.Identity()
+        self.norm = BatchNorm1d(channels_out)
         self.shortcut = (
             ConvNorm(channels_in, channels_out, 1, stride=stride) if is_changed else nn.Identity()
         )

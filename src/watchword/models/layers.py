@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from watchword.errors import ConfigError, nearest
+from watchword.models import fused
+from watchword.models.layout import BatchNorm1d, Conv1d, frames_first, is_frames_first
 from watchword.models.skew import SkewedProduct
 
 Form = Literal["convolve", "window", "map", "skew"]
@@ -51,9 +53,9 @@ class ConvNorm(nn.Sequential):
     ) -> None:
         super().__init__()
         padding = kernel // 2 if padding is None else padding
-        conv = nn.Conv1d(channels_in, channels_out, kernel, stride, padding, bias=False)
+        conv = Conv1d(channels_in, channels_out, kernel, stride, padding, bias=False)
         self.add_module("conv", conv)
-        self.add_module("norm", nn.BatchNorm1d(channels_out))
+        self.add_module("norm", BatchNorm1d(channels_out))
 
 
 class TemporalLambda(nn.Module):
@@ -75,7 +77,7 @@ class TemporalLambda(nn.Module):
     * ``map``: add the keys' softmax to E laid out as a frames × frames map, contract with Q,
       multiply by V.
     * ``skew``: contract Q with E, shift each frame's row into place (Dai et al. 2019, appendix B),
-      multiply by V.
+      multiply by V. In training on a CPU compiled code does the same (``fused``).
 
     Args:
         channels: Channels in and out; a multiple of ``heads``.
@@ -128,7 +130,7 @@ class TemporalLambda(nn.Module):
         queries, values = heads * query_depth, self.value_depth * intra_depth
         self.split = (queries + values, query_depth * intra_depth)
         self.project = nn.Conv1d(channels, sum(self.split), 1, bias=False)  # queries, values, keys
-        self.norm: nn.Module = nn.BatchNorm1d(queries + values)  # keys are not normalised
+        self.norm: nn.Module = BatchNorm1d(queries + values)  # keys are not normalised
         self.embedding = nn.Parameter(torch.empty(query_depth, intra_depth, scope))
         nn.init.normal_(self.embedding, std=embedding_deviation)
 
@@ -162,7 +164,12 @@ class TemporalLambda(nn.Module):
         Args:
             x: Sequence, shape ``(batch, channels, frames)``.
         """
-        queries, keys, values = self.parts(x)
+        norm = self.norm
+        is_usual = type(norm) is BatchNorm1d and norm.training and self.intra_depth == 1
+        if is_usual and self.form == "skew" and fused.is_possible(x):
+            return self._fused(x)
+        is_turned = is_frames_first(x)
+        queries, keys, values = self.parts(x.contiguous())
         if self.form == "map":
             y = self._map(queries, keys, values)
         elif self.form == "skew":
@@ -170,7 +177,18 @@ class TemporalLambda(nn.Module):
         else:
             position = self._convolve if self.form == "convolve" else self._window
             y = self._content(queries, keys, values) + position(queries, values)
-        return y.reshape(x.shape)
+        return frames_first(y.reshape(x.shape)) if is_turned else y.reshape(x.shape)
+
+    def _fused(self, x: Tensor) -> Tensor:
+        """Return the layer's output by compiled code, with the statistics of the batch."""
+        norm = self.norm
+        assert isinstance(norm, BatchNorm1d)
+        options = self.heads, self.unit_queries, norm.eps
+        weights = self.project.weight.squeeze(2), norm.weight, norm.bias, self.embedding
+        y, moments = fused.FusedLambda.apply(x.transpose(1, 2), *weights, options)  # type: ignore[no-untyped-call]  # torch gives it no types
+        norm.remember(moments[0], moments[1], x.shape[0] * x.shape[2])
+        turned: Tensor = y.transpose(1, 2)
+        return turned
 
     def _content(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return the content path, ``(b, v, h n)``."""

@@ -101,6 +101,32 @@ class FrameConv(nn.Conv1d):
         return torch.bmm(x.transpose(0, 1), maps.transpose(1, 2)).transpose(0, 1)
 
 
+class EndBands(nn.Conv2d):
+    """Several filters of each channel over all bands, without bias: the frequency axis ends.
+
+    Args:
+        channels: Channels in, each with its own filters.
+        bands: Bands in.
+        filters: Filters of each channel.
+    """
+
+    def __init__(self, channels: int, bands: int, filters: int) -> None:
+        super().__init__(channels, channels * filters, (bands, 1), groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return filtered frames, ``(batch, channels * filters, 1, frames)``.
+
+        Args:
+            x: Shape ``(batch, channels, bands, frames)``.
+        """
+        if not (self.training and x.is_cpu):
+            return super().forward(x)
+        batch, channels, bands, frames = x.shape
+        filters = self.weight.view(channels, -1, bands).expand(batch, -1, -1, -1)
+        filtered = torch.bmm(filters.flatten(0, 1), x.flatten(0, 1))
+        return filtered.view(batch, -1, 1, frames)
+
+
 def band_matrix(weight: Tensor, size: int, *, step: int = 1, dilation: int = 1) -> Tensor:
     """Return filters laid out as maps: a map times a column is the padded convolution of it.
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from watchword.models.lambda_resnet import STEM_CHANNELS, Stem
 from watchword.models.layers import ConvNorm, scaled
+from watchword.models.layout import AvgPool1d, BatchNorm1d, Conv1d
 
 KERNEL = 9
 CHANNELS_8 = (16, 24, 32, 48)
@@ -160,9 +161,9 @@ class TcPaperBlock(nn.Module):
         super().__init__()
         half = KERNEL // 2
         self.first = ConvNorm(channels_in, channels_out, KERNEL, stride=stride)
-        self.second = nn.Conv1d(channels_out, channels_out, KERNEL, padding=half, bias=False)
-        self.pool = nn.AvgPool1d(KERNEL, stride=1, padding=half) if stride > 1 else nn.Identity()
-        self.norm = nn.BatchNorm1d(channels_out)
+        self.second = Conv1d(channels_out, channels_out, KERNEL, padding=half, bias=False)
+        self.pool = AvgPool1d(KERNEL, stride=1, padding=half) if stride > 1 else nn.Identity()
+        self.norm = BatchNorm1d(channels_out)
         self.shortcut = (
             ConvNorm(channels_in, channels_out, 1, stride=stride) if stride > 1 else nn.Identity()
         )

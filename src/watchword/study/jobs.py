@@ -84,7 +84,7 @@ def _check(plan: Study, gpu: int | None, console: Console) -> None:
     if not todo:
         return
 
-    from watchword import build, devices
+    from watchword import build, devices, speech
 
     devices.device(gpu)
     for variant, run in todo.items():
@@ -95,7 +95,7 @@ def _check(plan: Study, gpu: int | None, console: Console) -> None:
     prepared = []
     for run in todo.values():
         if run.settings.data not in prepared:
-            build.sources(run.settings, plan.environment, console.progress)
+            speech.sources(run.settings, plan.environment, console.progress)
             prepared.append(run.settings.data)
 
 

@@ -1,0 +1,126 @@
+"""The lambda layer in training as compiled code, where a C compiler is found.
+
+In come a sequence and the layer's weights, out goes its output with the statistics of the batch. A
+room because this is the one place where arrays leave torch: ``lambda.c`` does what projection,
+normalisation, softmax and products do one after another, clip by clip within the cache. Its results
+are those of :class:`~watchword.models.layers.TemporalLambda` but for rounding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from watchword import native
+
+SOURCE = Path(__file__).with_name("lambda.c")
+
+
+class Sizes(ctypes.Structure):
+    """The sizes of a layer and of a batch, as the C code knows them."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in ("clips", "frames", "heads", "depth", "width")),
+        *((name, ctypes.c_long) for name in ("scope", "is_unit", "threads")),
+        ("eps", ctypes.c_float),
+    )
+
+
+def is_possible(x: Tensor) -> bool:
+    """Tell whether the compiled code can take a sequence: float32 on a CPU, a compiler found.
+
+    Args:
+        x: Shape ``(batch, channels, frames)``.
+    """
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and x.shape[0] * x.shape[2] > 1  # one value has no variance; torch says so
+        and native.library(SOURCE) is not None
+    )
+
+
+class FusedLambda(torch.autograd.Function):
+    """Project, normalise over the batch, and apply content and position lambdas."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        rows: Tensor,
+        weight: Tensor,
+        gain: Tensor,
+        offset: Tensor,
+        embedding: Tensor,
+        options: tuple[int, bool, float],
+    ) -> tuple[Tensor, Tensor]:
+        """Return the output ``(batch, frames, channels)``, and mean and variance of each column.
+
+        Args:
+            context: Keeps what the way back needs.
+            rows: Shape ``(batch, frames, channels)``.
+            weight: Projection to queries, values and keys, shape ``(columns, channels)``.
+            gain: Of the normalisation of queries and values.
+            offset: Of the same.
+            embedding: E, shape ``(query_depth, 1, scope)``.
+            options: Heads, whether queries are bounded, and the normalisation's epsilon.
+        """
+        heads, is_unit, eps = options
+        depth, _, scope = embedding.shape
+        width = len(gain) - heads * depth
+        sizes = (*rows.shape[:2], heads, depth, width, scope, is_unit, torch.get_num_threads())
+        context.sizes = Sizes(*sizes, eps)
+        z = rows.flatten(0, 1) @ weight.t()
+        moments = z.new_empty(2, len(gain))
+        y = z.new_empty(*rows.shape[:2], heads * width)
+        given = [part.contiguous() for part in (gain, offset, embedding)]
+        called("column_moments", _at(z), *z.shape, len(gain), *map(_at, moments))
+        called("lambda_forward", context.sizes, *map(_at, (z, *moments, *given, y)))
+        context.save_for_backward(rows, weight, z, moments, *given)
+        context.mark_non_differentiable(moments)
+        return y, moments
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of rows, weight, gain, offset and embedding.
+
+        Args:
+            context: As kept by ``forward``.
+            gradient: Of the output, shape ``(batch, frames, channels)``.
+        """
+        rows, weight, z, moments, *given = context.saved_tensors
+        gradient = gradient.contiguous()
+        of_z = torch.empty_like(z)
+        sums = [part.new_zeros(context.sizes.threads, *part.shape) for part in given]
+        arrays = map(_at, (z, *moments, *given, gradient, of_z, *sums))
+        called("lambda_backward", context.sizes, *arrays)
+        of_rows = (of_z @ weight).view(rows.shape)
+        of_weight = of_z.t() @ rows.flatten(0, 1)
+        return of_rows, of_weight, *(total[0] for total in sums), None
+
+
+def called(name: str, *arguments: Any) -> None:
+    """Call a function of the compiled code.
+
+    Args:
+        name: Its name.
+        *arguments: Sizes, counts and addresses of arrays.
+
+    Raises:
+        MemoryError: If it found no memory.
+    """
+    function = getattr(native.library(SOURCE), name)
+    whole = [ctypes.byref(one) if isinstance(one, Sizes) else one for one in arguments]
+    if function(*(ctypes.c_long(one) if isinstance(one, int) else one for one in whole)) != 0:
+        raise MemoryError(f"no memory for {name}: use smaller batches")
+
+
+def _at(array: Tensor) -> ctypes.c_void_p:
+    """Return where an array begins; it must outlive the call."""
+    return ctypes.c_void_p(array.data_ptr())
