@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 THREADS ?= 2
+ROUNDS ?= 30
+RESULTS := docs/results
 DEMO_RUN := demo/output/lambda_resnet18-k1-task-12-demo-seed0
 
 .DEFAULT_GOAL := help
@@ -43,14 +45,15 @@ slow: $(STAMP) ## the tests that take minutes
 gpu: $(STAMP) ## the tests that need a GPU
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m gpu
 
-bench: $(STAMP) ## training speed, sizes and times of the models, preparation at full size
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python benchmarks/training_speed.py
+bench: $(STAMP) ## measure and save training speed and times of the models, on a quiet machine; print the rest
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/training_speed.py --threads 1 --json $(RESULTS)/training_speed.json
+	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/training_speed.py --threads 2 --json $(RESULTS)/training_speed.json
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py --rounds $(ROUNDS) --compiled --json $(RESULTS)/times.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lambda_forms.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/augmentation_cost.py
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py
 	$(BIN)/python benchmarks/bench_prepare.py
 
-results: $(STAMP) ## remake the README's tables from saved reports
+results: $(STAMP) ## remake the page of results, its figure and the README's tables from what is saved
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/results.py
 
 docs: $(STAMP) ## remake the pictures in docs/

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+import turns
 
 from watchword import augment
 from watchword.features import DEFAULT, LogMel
@@ -22,7 +22,7 @@ from watchword.memory import keep_freed_memory
 from watchword.units import CLIP_SAMPLES
 
 
-def steps(batch: int) -> dict[str, Callable[[], object]]:
+def steps(batch: int) -> dict[str, turns.Job]:
     """Return what is timed, by name."""
     waveforms = 0.1 * torch.randn(batch, CLIP_SAMPLES)
     ear = LogMel(**DEFAULT)
@@ -33,12 +33,12 @@ def steps(batch: int) -> dict[str, Callable[[], object]]:
         *(augment.TimeStretch(), augment.PitchShift(), augment.Gain(), augment.Noise(pool=pool)),
         *(augment.ClipPercentile(), augment.Lowpass4k(), augment.Reverb(rooms=rooms)),
     ]
-    jobs: dict[str, Callable[[], object]] = {"LogMel": lambda: ear(waveforms)}
+    jobs: dict[str, turns.Job] = {"LogMel": partial(ear, waveforms)}
     pairs = [(step, waveforms) for step in on_waveforms]
     pairs += [(augment.SpecAugment(), features), (augment.Mixup(), features)]
     for step, x in pairs:
         draws = augment.as_tensors(step.draw(np.random.default_rng(0), batch), x.device)
-        jobs[type(step).__name__] = lambda step=step, x=x, draws=draws: step.apply(x, draws)
+        jobs[type(step).__name__] = partial(step.apply, x, draws)
     return jobs
 
 
@@ -52,16 +52,11 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     keep_freed_memory()
     jobs = steps(asked.batch)
-    times: dict[str, list[float]] = {name: [] for name in jobs}
-    for turn in range(asked.rounds + 2):
-        for name, job in jobs.items():
-            started = time.perf_counter()
-            job()
-            if turn > 1:  # the first rounds warm up
-                times[name].append(1e3 * (time.perf_counter() - started) / asked.batch)
+    seconds = turns.take_turns(jobs, asked.rounds, warm_up=2)
+    times = {name: [1e3 * one / asked.batch for one in spent] for name, spent in seconds.items()}
     print("| step | ms a clip, median (range) | ratio to LogMel |\n|---|---|---|")
     for name, spent in times.items():
-        ratio = statistics.median(a / b for a, b in zip(spent, times["LogMel"], strict=True))
+        ratio = statistics.median(turns.ratios(spent, times["LogMel"]))
         span = f"{min(spent):.3f}–{max(spent):.3f}"
         print(f"| {name} | {statistics.median(spent):.3f} ({span}) | {ratio:.2f} |")
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
+from functools import partial
 
 import torch
+import turns
 
 from watchword.memory import keep_freed_memory
 from watchword.models import FORMS, TemporalLambda
@@ -38,20 +39,19 @@ def measure(channels: int, frames: int, batch: int, rounds: int) -> dict[str, ob
     """Return the median milliseconds of each form, and its ratio to the published one."""
     layers = {form: TemporalLambda(channels, form=form) for form in FORMS}
     x = torch.randn(batch, channels, frames, requires_grad=True)
-    times: dict[str, list[float]] = {form: [] for form in FORMS}
-    for turn in range(rounds + 2):
-        for form, layer in layers.items():
-            started = time.perf_counter()
-            layer(x).sum().backward()
-            if turn > 1:  # the first rounds warm up
-                times[form].append(time.perf_counter() - started)
+
+    def step(layer: TemporalLambda) -> None:
+        torch.autograd.backward(layer(x).sum())
+
+    jobs: dict[str, turns.Job] = {form: partial(step, layer) for form, layer in layers.items()}
+    times = turns.take_turns(jobs, rounds, warm_up=2)
     base = times["convolve"]
     return {
         "channels": channels,
         "frames": frames,
         "ms": {form: round(1e3 * statistics.median(spent), 2) for form, spent in times.items()},
         "ratio": {
-            form: round(statistics.median(a / b for a, b in zip(spent, base, strict=True)), 2)
+            form: round(statistics.median(turns.ratios(spent, base)), 2)
             for form, spent in times.items()
         },
     }

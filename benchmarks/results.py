@@ -1,117 +1,208 @@
-"""Remake the tables of the README from saved reports and from the models themselves.
+"""Remake the page of results, its figure and the README's tables from what is saved.
 
     python benchmarks/results.py --collect output/google_commands/RUN --figures
-    python benchmarks/results.py            # rewrite README.md
-    python benchmarks/results.py --check    # exit code 1 if README.md is not what they say
+    python benchmarks/results.py            # rewrite the page, the figure and README.md
+    python benchmarks/results.py --check    # exit code 1 if one of them is not what is saved
 
 Collecting copies a run's settings, log and reports of valid and test into ``docs/results/<run>/``.
-Rewriting reads ``docs/results/<run>/<split>/report.json`` and writes what stands between the marks
-``<!-- models -->`` and ``<!-- results -->`` of README.md and their ends.
+Rewriting reads those, ``times.json`` and ``training_speed.json`` beside them, and the models
+themselves; in README.md it writes what stands between the marks ``<!-- models -->`` and
+``<!-- results -->`` and their ends.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
-from watchword import models
+import accuracy
+import accuracy_figure
+import names
+import results_page
+import turns
+from accuracy import SPLITS, Row
+
+from watchword.errors import DataError, WatchwordError
 from watchword.files import write_whole
-from watchword.page import rate
+from watchword.page import table
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "docs" / "results"
-WIDTHS = {"lambda_resnet18": (1, 2), "bc_resnet": (1, 2, 3, 8)}
-SPLITS = ("valid", "test")
+PLACE = Path("docs", "results")
+FIGURE = "accuracy.png"
 PAGES = {"tc_resnet14_paper": "tc_resnet14", "tc_resnet8": "tc_resnet14"}
 
 
-def models_table(outputs: int = 12) -> str:
-    """Return the sizes of all models, counted now, as a Markdown table."""
-    rows = ["| model | width | bands × frames | parameters | MACs |", "|---|---|---|---|---|"]
-    for name, entry in models.MODELS.items():
-        for width in WIDTHS.get(name, (1,)):
-            network = models.create(name, classes=outputs, width=width)
-            size = models.measure_size(network, mels=entry.mels, frames=entry.frames)
-            page = f"docs/models/{PAGES.get(name, name)}.md"
-            rows.append(
-                f"| [`{name}`]({page}) | {width} | {entry.mels} × {entry.frames} "
-                f"| {size.parameters:,} | {size.macs / 1e6:.2f} M |"
+def main(words: Sequence[str] | None = None) -> int:
+    """Collect, rewrite or check; return the exit code.
+
+    Args:
+        words: The command line; that of the process where not given.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; tell what is stale")
+    parser.add_argument("--collect", type=Path, nargs="+", default=[], help="folders of runs")
+    parser.add_argument("--figures", action="store_true", help="collect the figures as well")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
+    asked = parser.parse_args(words)
+    try:
+        for run in asked.collect:
+            collect(run, asked.root / PLACE / run.name, has_figures=asked.figures)
+        found = stale(asked.root)
+        for make in () if asked.check else found.values():
+            make()
+    except WatchwordError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if asked.check and found:
+        print(f"stale: {', '.join(map(str, found))}; run make results", file=sys.stderr)
+    return int(asked.check and bool(found))
+
+
+# ----------------------------------------------------------------------------------------- remaking
+
+
+def stale(root: Path) -> dict[Path, Callable[[], None]]:
+    """Return each file that is not as the saved reports and times say, and what makes it anew.
+
+    Args:
+        root: The checkout.
+
+    Raises:
+        WatchwordError: If what is saved cannot be read, or a mark of the README is missing.
+    """
+    rows = accuracy.rows(accuracy.read(root / PLACE))
+    found: dict[Path, Callable[[], None]] = {
+        file: partial(write_whole, root / file, text.encode())
+        for file, text in texts(root, rows).items()
+        if not (root / file).is_file() or (root / file).read_text(encoding="utf-8") != text
+    }
+    if not rows:
+        return found
+    task, figure = rows[0].task, root / PLACE / FIGURE
+    shown = accuracy_figure.marks(rows, task)
+    if not accuracy_figure.is_fresh(figure, shown):
+        found[PLACE / FIGURE] = partial(accuracy_figure.write, figure, shown, task)
+    return found
+
+
+def texts(root: Path, rows: Sequence[Row]) -> dict[Path, str]:
+    """Return the page and the README as they should be.
+
+    Args:
+        root: The checkout.
+        rows: The rows of ``accuracy.rows``.
+    """
+    times = turns.read_json(root / PLACE / "times.json")
+    speeds = turns.read_json(root / PLACE / "training_speed.json")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    tables = {"models": models_table(), "results": results_page.readme_results(rows)}
+    try:
+        page = results_page.page(rows, times, speeds, FIGURE if rows else "")
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"times.json or training_speed.json lacks {error}: both are written by make bench; "
+            "measure again, or remove the file"
+        ) from error
+    return {PLACE / "README.md": page, Path("README.md"): rewritten(readme, tables)}
+
+
+def rewritten(text: str, tables: dict[str, str]) -> str:
+    """Return a text with what stands between each pair of marks replaced.
+
+    Args:
+        text: A page.
+        tables: Mark → what shall stand there.
+
+    Raises:
+        DataError: If a mark or its end is not there.
+    """
+    for mark, new in tables.items():
+        before, start, rest = text.partition(f"<!-- {mark} -->\n")
+        _, end, after = rest.partition(f"\n<!-- /{mark} -->")
+        if not end:
+            raise DataError(
+                f"README.md lacks <!-- {mark} --> and its end <!-- /{mark} -->: put both where the "
+                "table belongs, each on a line of its own"
             )
-    return "\n".join(rows)
-
-
-def results_table() -> str:
-    """Return one row for each run with saved reports, as a Markdown table."""
-    rows = [
-        "| run | valid, clips that v0.02 kept | valid, all | open test | test, without silence |",
-        "|---|---|---|---|---|",
-    ]
-    for folder in sorted(path for path in RESULTS.glob("*") if path.is_dir()):
-        valid, test = (json.loads((folder / split / "report.json").read_text()) for split in SPLITS)
-        cells = [part(valid, "kept"), rate(valid), rate(test), part(test, "without_silence")]
-        rows.append(f"| [{folder.name}](docs/results/{folder.name}) | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def part(report: dict[str, Any], name: str) -> str:
-    """Return one part's accuracy with count and interval."""
-    found = report["parts"][name]
-    return rate(found) if found else "–"
-
-
-def collect(run: Path, *, has_figures: bool) -> None:
-    """Copy what a run leaves to show into ``docs/results/``."""
-    place = RESULTS / run.name
-    for name in ("config.yml", "metrics.jsonl"):
-        write_whole(place / name, public(run / name))
-    for split in SPLITS:
-        (found,) = run.glob(f"eval-*-{split}")
-        write_whole(place / split / "report.json", public(found / "report.json"))
-        page = public(found / "report.md").decode()
-        if has_figures:
-            for figure in found.glob("*.png"):
-                write_whole(place / split / figure.name, figure.read_bytes())
-        else:
-            page = re.sub(r"!\[([^\]]*)\]\([^)]*\)\n\n\*[^\n]*\*\n\n?", "", page)
-        write_whole(place / split / "report.md", page.encode())
-
-
-def public(file: Path) -> bytes:
-    """Return a file with absolute paths cut to their last part: they mean nothing elsewhere."""
-    return re.sub(r"(?<![\w.:/])/(?:[\w.+-]+/)+([\w.+-]+)", r".../\1", file.read_text()).encode()
-
-
-def rewritten(text: str) -> str:
-    """Return the README with both tables made anew."""
-    for mark, table in (("models", models_table()), ("results", results_table())):
-        pattern = re.compile(f"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", re.DOTALL)
-        text = pattern.sub(lambda found, table=table: found[1] + table + found[2], text)
+        text = f"{before}{start}{new}{end}{after}"
     return text
 
 
-def main() -> int:
-    """Rewrite or check the README."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; tell if it is stale")
-    parser.add_argument("--collect", type=Path, help="folder of a run with both reports")
-    parser.add_argument("--figures", action="store_true", help="collect the figures as well")
-    arguments = parser.parse_args()
-    if arguments.collect:
-        collect(arguments.collect, has_figures=arguments.figures)
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    made = rewritten(text)
-    if made == text:
-        return 0
-    if arguments.check:
-        print("README.md is not what the reports say: run make results", file=sys.stderr)
-        return 1
-    write_whole(readme, made.encode())
-    return 0
+@cache
+def models_table(outputs: int = 12) -> str:
+    """Return the sizes of all models, counted now, as a Markdown table.
+
+    Args:
+        outputs: Number of outputs.
+    """
+    from watchword import models
+
+    rows = []
+    for name, entry in models.MODELS.items():
+        for width in names.WIDTHS.get(name, (1,)):
+            network = models.create(name, classes=outputs, width=width)
+            size = models.measure_size(network, mels=entry.mels, frames=entry.frames)
+            page, bands = f"docs/models/{PAGES.get(name, name)}.md", entry.mels
+            rows.append(
+                [
+                    *(f"[`{name}`]({page})", f"{width:g}", f"{bands} × {entry.frames}"),
+                    *(f"{size.parameters:,}", f"{size.macs / 1e6:.2f} M"),
+                ]
+            )
+    return table(("model", "width", "bands × frames", "parameters", "MACs"), rows)
+
+
+# --------------------------------------------------------------------------------------- collecting
+
+
+def collect(run: Path, place: Path, *, has_figures: bool) -> None:
+    """Copy what a run leaves to show.
+
+    Args:
+        run: Folder of a run.
+        place: Where to.
+        has_figures: Whether the reports' figures are copied too.
+
+    Raises:
+        DataError: If the run has no report on valid or test, or nothing can be written.
+    """
+    found = {split: list(run.glob(f"eval-*-{split}")) for split in SPLITS}
+    for split, folders in found.items():
+        if len(folders) != 1:
+            raise DataError(
+                f"{run} has {len(folders)} reports on {split}, and one is needed: evaluate the run "
+                "on both splits of its task"
+            )
+    for name in ("config.yml", "metrics.jsonl"):
+        write_whole(place / name, public(run / name))
+    for split, (folder,) in found.items():
+        _collect_report(folder, place / split, has_figures=has_figures)
+
+
+def _collect_report(found: Path, place: Path, *, has_figures: bool) -> None:
+    """Copy one report."""
+    write_whole(place / "report.json", public(found / "report.json"))
+    page = public(found / "report.md").decode()
+    if has_figures:
+        for figure in found.glob("*.png"):
+            write_whole(place / figure.name, figure.read_bytes())
+    else:
+        page = re.sub(r"!\[([^\]]*)\]\([^)]*\)\n\n\*[^\n]*\*\n\n?", "", page)
+    write_whole(place / "report.md", page.encode())
+
+
+def public(file: Path) -> bytes:
+    """Return a file with absolute paths cut to their last part: they mean nothing elsewhere.
+
+    Args:
+        file: A text file.
+    """
+    text = file.read_text(encoding="utf-8")
+    return re.sub(r"(?<![\w.:/])/(?:[\w.+-]+/)+([\w.+-]+)", r".../\1", text).encode()
 
 
 if __name__ == "__main__":

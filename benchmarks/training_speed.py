@@ -1,12 +1,15 @@
 """Training speed: the whole path against the bare model step of the published form, in one run.
 
-    python benchmarks/training_speed.py --threads 2
+    python benchmarks/training_speed.py --threads 2 --json docs/results/training_speed.json
 
 *Whole path*: read from the prepared corpus, make silence, augment, features, mask, forward,
 backward, optimiser step, average of weights, with the default settings. *Bare step*: forward,
 backward, optimiser step of the published form (lambda layers by einsum and conv2d, three separate
 projections) on features that are ready in memory. The two take turns, so that a noisy machine slows
-both; the ratio of their medians is what counts. Prints one JSON object.
+both; the median of their ratios is what counts. Of two threads the whole path learns with one, and
+hears with the other in a process of its own; a round starts with nothing heard and ends with
+nothing left over. The bare step has both threads. Prints one JSON object; a file that is named
+keeps one for each model and number of threads.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
 import torch
+import turns
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,7 +31,10 @@ from watchword.config import load_settings
 from watchword.data.clips import prepare
 from watchword.data.rows import Source
 from watchword.data.synth import synthesise
+from watchword.files import write_whole
+from watchword.hearing import Batch
 from watchword.memory import keep_freed_memory
+from watchword.models import fused
 from watchword.models.layers import TemporalLambda
 from watchword.train import Run
 
@@ -91,16 +98,33 @@ def main() -> None:
         default=True,
         help="keep freed memory in the process, as training does",
     )
+    parser.add_argument("--json", type=Path, help="file to keep the result in, beside others")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.keep_memory:
         keep_freed_memory()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.data or synthesise(Path(scratch, "speech"))
-        print(json.dumps(measure(arguments, folder, Path(scratch, "cache")), indent=2))
+        found = measure(arguments, folder, Path(scratch, "cache"))
+    if arguments.json:
+        keep(arguments.json, found)
+    print(json.dumps(found, indent=2))
 
 
-def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[str, object]:
+def keep(file: Path, found: dict[str, Any]) -> None:
+    """Write a result into a file of results, in place of one of the same model and threads.
+
+    Args:
+        file: The file; made if need be.
+        found: What ``measure`` returned.
+    """
+    kept = {(one["model"], one["threads"]): one for one in turns.read_json(file) or []}
+    kept[found["model"], found["threads"]] = found
+    text = json.dumps([kept[key] for key in sorted(kept)], indent=2, ensure_ascii=False)
+    write_whole(file, f"{text}\n".encode())
+
+
+def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[str, Any]:
     """Return clips per second of both, and their ratio."""
     settings, _ = load_settings(CONFIG, [f"model.width={arguments.width}"])
     source = Source(folder.name, prepare(folder, cache))
@@ -115,33 +139,44 @@ def measure(arguments: argparse.Namespace, folder: Path, cache: Path) -> dict[st
     bare_optimizer = build.optimizer(settings.train, bare)
     features, targets = torch.randn(size, 40, 98), torch.randint(len(run.task.labels), (size,))
 
-    def whole_step(number: int) -> None:
-        start = number * size % (len(clips) - size)
-        run.step(clips[start : start + size], 0, number, 0.01)
+    starts = [number * size % (len(clips) - size) for number in range(arguments.batches)]
+    steps = [Batch(clips[at : at + size], 0, number) for number, at in enumerate(starts)]
 
-    def bare_step(_number: int) -> None:
-        F.cross_entropy(bare(features), targets).backward()
-        bare_optimizer.step()
-        bare_optimizer.zero_grad()
+    def whole() -> None:
+        torch.set_num_threads(learning)
+        for step, heard in zip(steps, hear(steps), strict=True):
+            run.step(step, heard, 0.01)
 
-    speeds: dict[str, list[float]] = {"whole": [], "bare": []}
-    for turn in range(arguments.rounds + 1):
-        for name, step in (("whole", whole_step), ("bare", bare_step)):
-            started = time.perf_counter()
-            for number in range(arguments.batches):
-                step(number)
-            if turn:  # the first round warms up
-                speeds[name].append(size * arguments.batches / (time.perf_counter() - started))
-    ratios = [whole / one for whole, one in zip(speeds["whole"], speeds["bare"], strict=True)]
+    def one() -> None:
+        torch.set_num_threads(arguments.threads)
+        for _ in range(arguments.batches):
+            torch.autograd.backward(F.cross_entropy(bare(features), targets))
+            bare_optimizer.step()
+            bare_optimizer.zero_grad()
+
+    machine = turns.machine()
+    with run.listening() as hear:
+        learning = torch.get_num_threads()  # the other threads are processes that hear
+        seconds = turns.take_turns({"whole": whole, "bare": one}, arguments.rounds)
+    ratios = turns.ratios(seconds["bare"], seconds["whole"])  # of speeds
+    speed = {
+        name: round(size * arguments.batches / statistics.median(spent))
+        for name, spent in seconds.items()
+    }
     return {
         "model": f"lambda_resnet18 k={arguments.width:g}",
         "threads": arguments.threads,
         "batch": size,
+        "rounds": arguments.rounds,
         "keep_memory": arguments.keep_memory,
-        "whole_clips_per_second": round(statistics.median(speeds["whole"])),
-        "bare_published_clips_per_second": round(statistics.median(speeds["bare"])),
+        "threads_that_learn": learning,
+        "compiled": fused.is_compiled(),
+        "whole_clips_per_second": speed["whole"],
+        "bare_published_clips_per_second": speed["bare"],
         "ratio_median": round(statistics.median(ratios), 2),
         "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "corpus": arguments.data.name if arguments.data else "synthetic speech",
+        "machine": machine,
     }
 
 

@@ -239,10 +239,11 @@ def optimizer(settings: TrainSettings, module: nn.Module) -> torch.optim.Optimiz
     if spared:
         groups.append({"params": spared, "weight_decay": 0.0})
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.learning_rate)
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
     return torch.optim.SGD(
         groups,
         lr=settings.learning_rate,
         momentum=settings.momentum,
         nesterov=settings.is_nesterov and settings.momentum > 0,
+        fused=True,
     )

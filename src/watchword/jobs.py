@@ -110,6 +110,7 @@ def _fit(
     settings: Settings, corpora: Sequence[Source], folder: Path, fabric: Fabric, console: Console
 ) -> None:
     """Say what a run is made of, and train it."""
+    from watchword.models import fused
     from watchword.progress import Watcher
     from watchword.train import Run
     from watchword.watch import TrainingWatch, count_rows
@@ -124,6 +125,8 @@ def _fit(
         f"{settings.model.name} k={settings.model.width:g} on {fabric.world_size} × "
         f"{fabric.device.type}, {len(run.valid):,} validation clips, run folder {folder}"
     )
+    if fabric.device.type == "cpu" and not fused.is_compiled():
+        console.say("note: no C compiler found (gcc or clang); lambda layers train half as fast")
     if is_first:
         _keep_settings(settings, folder)
     run.fit(watcher)

@@ -69,8 +69,9 @@ class Average:
         """
         self.steps += 1
         keep = min(self.decay, self.steps / (10 + self.steps))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - keep)
-            else:
-                self.state[name].copy_(value)
+        now = network.state_dict()
+        real = [name for name, value in now.items() if value.is_floating_point()]
+        kept = [self.state[name] for name in real]
+        torch._foreach_lerp_(kept, [now[name] for name in real], 1 - keep)  # all in one call
+        for name in now.keys() - set(real):
+            self.state[name].copy_(now[name])

@@ -177,6 +177,7 @@ class TrainSettings(Section):
     sync_batch_norm: Flag = True
     distill: DistillSettings | None = None
     save_minutes: Positive = 5.0
+    hear_ahead: Literal["auto", "always", "never"] = "auto"
 
 
 class Chance(Section):

@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,18 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from watchword import build, checkpoint
+from watchword import ahead, build, checkpoint
 from watchword.chain import to_waveforms
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings
-from watchword.data.rows import Clips, Source
+from watchword.data.rows import Source
 from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
-from watchword.models.layout import frames_first
-from watchword.progress import Progress, Watcher, part_of, read_state, write_state
+from watchword.hearing import Batch, Heard, Hearing
+from watchword.models import fused
+from watchword.progress import Progress, Watcher, read_state, write_state
 from watchword.schedule import Average, learning_rate
-from watchword.teach import teachers
+from watchword.units import CLIP_SAMPLES
 
 NORMALISATION_CLIPS = 2_048
 
@@ -57,13 +60,12 @@ class Run:
         self.valid_reader = build.reader(settings, sources, "valid")
         valid, parts = evaluation(sources, self.task, "valid")
         self.valid = valid[parts == "task"]
-        self.chain = build.augmentation(
-            settings.augment, self.train_reader.background, fabric.device, seed=settings.seed
-        )
-        self.teachers = teachers(settings.train.distill, self.task.labels, fabric.device)
         torch.manual_seed(settings.seed)
         classifier = build.classifier(settings, len(self.task.labels))
         self.ear, self.network = classifier.ear.to(fabric.device), classifier.network
+        self.hearing = Hearing(
+            settings, self.train_reader, self.ear, self.task.labels, fabric.device
+        )
         if settings.train.sync_batch_norm and fabric.world_size > 1:
             self.network = build.synchronised(self.network, fabric.device)
         is_double = settings.train.precision == "64"
@@ -94,11 +96,36 @@ class Run:
         if not self.restore():
             self.learn_normalisation()
         self.wrapped, self.optimizer = self.fabric.setup(self.network, self.optimizer)
-        while self.progress.epoch < self.settings.train.epochs:
-            self._epoch(watcher)
+        with self.listening() as hear:
+            while self.progress.epoch < self.settings.train.epochs:
+                self._epoch(watcher, hear)
         self.fabric.barrier()
 
-    def _epoch(self, watcher: Watcher) -> None:
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[Iterable[Batch]], Iterator[Heard]]]:
+        """Start the processes that hear ahead, if there are any, and end them afterwards.
+
+        Yields:
+            What returns, for steps in order, what this process learns from in each.
+        """
+        threads, world = torch.get_num_threads(), self.fabric.world_size
+        wish = self.settings.train.hear_ahead if world == 1 else "never"
+        processes = ahead.processes_for(wish, self.fabric.device, threads)
+        if not processes:
+            yield partial(
+                map, partial(self.hearing.batch, rank=self.fabric.global_rank, processes=world)
+            )
+            return
+        shape = self.settings.features.bands, self.ear.frames(CLIP_SAMPLES)
+        listeners = ahead.Ahead(self.hearing, processes, self.global_batch, *shape)
+        torch.set_num_threads(max(1, threads - processes))
+        try:
+            yield listeners.hear
+        finally:
+            listeners.end()
+            torch.set_num_threads(threads)
+
+    def _epoch(self, watcher: Watcher, hear: Callable[[Iterable[Batch]], Iterator[Heard]]) -> None:
         """Learn from one epoch, validate, and keep the result."""
         progress, number = self.progress, self.progress.epoch
         clips = self.plan.epoch(number)
@@ -108,8 +135,9 @@ class Run:
             watcher.batch_done()
         started = saved = time.perf_counter()
         before = progress.seconds
-        for index in range(progress.batch, len(batches)):
-            self.step(clips[batches[index]], number, index, self.rate(index, len(batches)))
+        steps = [Batch(clips[batches[i]], number, i) for i in range(progress.batch, len(batches))]
+        for index, heard in enumerate(hear(steps), progress.batch):
+            self.step(steps[index - steps[0].number], heard, self.rate(index, len(batches)))
             now = time.perf_counter()
             progress.batch, progress.seconds = index + 1, before + now - started
             watcher.batch_done()
@@ -127,26 +155,28 @@ class Run:
         """
         return learning_rate(self.settings.train, self.progress.epoch + batch / batches)
 
-    def step(self, clips: Clips, epoch: int, batch: int, rate: float) -> None:
-        """Learn from one batch; each process takes its part of it."""
+    def step(self, step: Batch, heard: Heard, rate: float) -> None:
+        """Learn from one batch; each process takes its part of it.
+
+        Args:
+            step: Which batch.
+            heard: This process's part of it.
+            rate: Learning rate.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        rng = np.random.default_rng([self.settings.seed, 3, epoch, batch])
-        torch.manual_seed(int(rng.integers(2**62)) + self.fabric.global_rank)  # dropout
-        part = part_of(len(clips), self.fabric.global_rank, self.fabric.world_size)
-        features, soft, targets = self.hear(clips, rng, part)
-        if self.fabric.device.type == "cpu":
-            features = frames_first(features)
-        logits = self.wrapped(features)  # (clips, classes)
+        torch.manual_seed(self.hearing.dropout_seed(step) + self.fabric.global_rank)
+        count = len(step.clips)
+        logits = self.wrapped(heard.features)  # (clips, classes)
         losses = F.cross_entropy(
             logits.float(),
-            soft,
+            heard.soft,
             label_smoothing=self.settings.train.label_smoothing,
             reduction="sum",
         )
         # gradients are averaged over processes; this makes them those of the mean over the whole
         # batch
-        self.fabric.backward(losses * (self.fabric.world_size / len(clips)))
+        self.fabric.backward(losses * (self.fabric.world_size / count))
         if self.settings.train.gradient_clip is not None:
             self.fabric.clip_gradients(
                 self.wrapped,
@@ -157,11 +187,11 @@ class Run:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.average.follow(self.network)
-        right = (logits.argmax(1) == targets).sum()
+        right = (logits.argmax(1) == heard.targets).sum()
         loss, correct = self._sum(torch.stack([losses.detach(), right]))
         self.progress.loss += loss
         self.progress.correct += int(correct)
-        self.progress.clips += len(clips)
+        self.progress.clips += count
 
     def _finish_epoch(self, rate: float) -> dict[str, Any]:
         """Validate the average, keep it if it is the best, and return the epoch's record."""
@@ -210,33 +240,6 @@ class Run:
         build.normalise(self.ear, (to_waveforms(pcm, self.fabric.device) for _, pcm in audio))
 
     @torch.no_grad()
-    def hear(
-        self, clips: Clips, rng: np.random.Generator, part: slice
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the network learns from in a step.
-
-        Args:
-            clips: The whole batch, of all processes.
-            rng: Random numbers of the step.
-            part: The part of the batch to return.
-
-        Returns:
-            Features ``(clips, mels, frames)``, targets as distributions ``(clips, classes)`` and as
-            classes.
-        """
-        silence = rng.random((len(clips), 3))
-        draws = self.chain.draw(rng, len(clips))
-        waveforms = to_waveforms(
-            self.train_reader.read(clips[part], silence[part]), self.fabric.device
-        )
-        targets = torch.from_numpy(clips.target[part]).to(self.fabric.device)
-        soft = F.one_hot(targets, len(self.task.labels)).float()
-        waveforms = self.chain.on_waveforms(waveforms, draws, part)
-        soft = self.teachers.teach(waveforms, soft)
-        features, soft = self.chain.on_features(self.ear(waveforms), soft, draws, part)
-        return features, soft, targets
-
-    @torch.no_grad()
     def settled_average(self) -> nn.Module:
         """Return the averaged network in eval mode, its normalisation statistics measured anew.
 
@@ -264,7 +267,7 @@ class Run:
         for batch in range(count):
             rng = np.random.default_rng([self.settings.seed, 4, self.progress.epoch, batch])
             part = clips[batch * self.global_batch : (batch + 1) * self.global_batch]
-            network(self.hear(part, rng, slice(0, len(part)))[0])
+            network(self.hearing.hear(part, rng, slice(0, len(part))).features)
         return network.eval()
 
     @torch.no_grad()
@@ -315,6 +318,7 @@ class Run:
             "rebuilt": [s.name for s in self.sources if s.is_rebuilt],
             "processes": self.fabric.world_size,
             "threads": torch.get_num_threads(),
+            "compiled": fused.is_compiled(),
         }
         checkpoint.save(
             Checkpoint(self.settings, self.task.labels, weights, told), self.folder / stem
@@ -364,7 +368,10 @@ class Run:
         """Return what a state must share with a run that goes on from it."""
         return json.dumps(
             {
-                "settings": self.settings.model_dump(mode="json"),
+                # who hears is no part of what a run is
+                "settings": self.settings.model_dump(
+                    mode="json", exclude={"train": {"hear_ahead"}}
+                ),
                 "data": self.fingerprint(),
                 "global_batch": self.global_batch,
             }

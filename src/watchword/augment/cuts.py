@@ -69,6 +69,27 @@ def fitted(x: Tensor, lengths: Tensor, samples: Samples) -> Tensor:
     return cut(functional.pad(x, (room, room)), starts, samples)
 
 
+def fitted_alike(x: Tensor, samples: Samples) -> Tensor:
+    """Return clips of one length at another, by the rules of :func:`fitted`, but quicker.
+
+    Args:
+        x: Waveforms, shape ``(batch, length)``.
+        samples: Wanted length.
+
+    Returns:
+        Waveforms, shape ``(batch, samples)``.
+    """
+    length = x.shape[1]
+    if length <= samples:
+        spare = samples - length
+        before = (energy_centre(x, torch.tensor(length, device=x.device)) * spare).long()
+        return cut(functional.pad(x, (spare, spare)), spare - before, samples)
+    head = x[:, : length - samples].square().cumsum(dim=1)
+    tail = x[:, samples:].square().flip(1).cumsum(dim=1).flip(1)
+    loss = functional.pad(head, (1, 0)) + functional.pad(tail, (0, 1))  # lost by each start
+    return cut(x, loss.argmin(dim=1), samples)
+
+
 def energy_centre(x: Tensor, lengths: Tensor) -> Tensor:
     """Return where the centre of each clip's energy lies, from 0 to 1; a half for silence."""
     power = x.square()
@@ -121,31 +142,25 @@ def _is_smooth(number: int) -> bool:
     return number == 1
 
 
-def resampled(x: Tensor, lengths: Tensor, choices: tuple[Samples, ...]) -> Tensor:
-    """Return each clip resampled to a length of its own.
+def resampled(x: Tensor, length: Samples) -> Tensor:
+    """Return clips resampled to another length.
 
     A band-limited (Fourier) resampling: nothing is folded back and nothing below the new limit is
-    dampened. One transform for each length that occurs, never one for each clip.
+    dampened.
 
     Args:
         x: Waveforms, shape ``(batch, samples)``.
-        lengths: New length of each clip, int64, shape ``(batch,)``, each among ``choices``.
-        choices: The lengths there are.
+        length: Their new length.
 
     Returns:
-        Waveforms with zeros behind their end, shape ``(batch, max(choices))``.
+        Waveforms, shape ``(batch, length)``.
 
     Source:
         Oppenheim & Schafer, Discrete-Time Signal Processing, section 4.6, done in one block.
     """
-    samples = x.shape[1]
-    spectrum = torch.fft.rfft(x)
-    resized = x.new_zeros(x.shape[0], max(choices))
-    for length in sorted(set(lengths.tolist())):
-        rows = (lengths == length).nonzero().squeeze(1)
-        part = torch.fft.irfft(spectrum[rows, : length // 2 + 1], n=length)
-        resized[rows, :length] = part * (length / samples)
-    return resized
+    spectrum = torch.fft.rfft(x, norm="forward")  # divided by the old length, so that levels stay
+    changed: Tensor = torch.fft.irfft(spectrum[:, : length // 2 + 1], n=length, norm="forward")
+    return changed
 
 
 def resampled_back(x: Tensor, lengths: Tensor, samples: Samples) -> Tensor:

@@ -42,6 +42,16 @@ class Gain(EachClip):
         """Return ``gain_db`` of each clip."""
         return {"gain_db": uniform(rng, self.gain_db, batch)}
 
+    def apply(self, x: Tensor, draws: TensorDraws) -> Tensor:
+        """Return the batch; a gain of 0 dB costs less than taking clips out and putting them back.
+
+        Args:
+            x: Waveforms ``(batch, samples)``.
+            draws: What :meth:`draw` returned, as tensors.
+        """
+        gain_db = torch.where(draws["chosen"], draws["gain_db"], 0.0)
+        return self.change(x, {**draws, "gain_db": gain_db})
+
     def change(self, x: Tensor, draws: TensorDraws) -> Tensor:
         """Return the clips with their gain."""
         return x * (10.0 ** (draws["gain_db"] / 20.0))[:, None]
@@ -92,16 +102,27 @@ class Noise(EachClip):
             "level_db": uniform(rng, self.level_db, batch),
         }
 
+    def apply(self, x: Tensor, draws: TensorDraws) -> Tensor:
+        """Return the batch; no noise costs less than taking clips out and putting them back.
+
+        Args:
+            x: Waveforms ``(batch, samples)``.
+            draws: What :meth:`draw` returned, as tensors.
+        """
+        snr_db = torch.where(draws["chosen"], draws["snr_db"], torch.inf)
+        level_db = torch.where(draws["chosen"], draws["level_db"], -torch.inf)
+        return self.change(x, {**draws, "snr_db": snr_db, "level_db": level_db})
+
     def change(self, x: Tensor, draws: TensorDraws) -> Tensor:
         """Return the clips with noise."""
         noise = self.stretches(draws["place"], x.shape[1])
-        power = x.square().mean(dim=1)
+        power = _power(x)
         wanted = torch.where(
             power > SILENCE_POWER,
             power * 10.0 ** (-draws["snr_db"] / 10.0),
             10.0 ** (draws["level_db"] / 10.0),
         )
-        gain = (wanted / noise.square().mean(dim=1).clamp_min(SILENCE_POWER)).sqrt()
+        gain = (wanted / _power(noise).clamp_min(SILENCE_POWER)).sqrt()
         return torch.addcmul(x, noise, gain[:, None])
 
     def stretches(self, places: Tensor, samples: int) -> Tensor:
@@ -211,6 +232,12 @@ class ClipPercentile(EachClip):
         top = x.shape[1] - 1 - below
         high = torch.lerp(_column(ordered, top), _column(ordered, top - 1), share)
         return torch.minimum(torch.maximum(x, low[:, None]), high[:, None])
+
+
+def _power(x: Tensor) -> Tensor:
+    """Return the mean square of each clip."""
+    length: Tensor = torch.linalg.vector_norm(x, dim=1)  # needs no array of squares
+    return length.square() / x.shape[1]
 
 
 def _sorted(x: Tensor) -> Tensor:

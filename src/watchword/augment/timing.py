@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from watchword.augment.cuts import cut, fast_lengths, fitted, resampled, shifted
+from watchword.augment.cuts import cut, fast_lengths, fitted_alike, resampled, shifted
 from watchword.augment.steps import Augmentation, Draws, EachClip, TensorDraws, check_span
 from watchword.errors import ConfigError
 from watchword.units import CLIP_SAMPLES, Samples
@@ -129,8 +129,11 @@ class Resample(EachClip):
         """Return the clips resampled."""
         choices = self.lengths(x.shape[1])
         places = (draws["place"] * len(choices)).long()
-        lengths = torch.tensor(choices, device=x.device)[places]
-        return fitted(resampled(x, lengths, choices), lengths, x.shape[1])
+        changed = torch.empty_like(x)
+        for place in sorted(set(places.tolist())):
+            rows = (places == place).nonzero().squeeze(1)
+            changed[rows] = fitted_alike(resampled(x[rows], choices[place]), x.shape[1])
+        return changed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

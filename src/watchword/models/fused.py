@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from watchword import native
 
-SOURCE = Path(__file__).with_name("lambda.c")
+LAMBDA, COLUMNS = (Path(__file__).with_name(name) for name in ("lambda.c", "columns.c"))
 
 
 class Sizes(ctypes.Structure):
@@ -42,8 +42,13 @@ def is_possible(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and x.shape[0] * x.shape[2] > 1  # one value has no variance; torch says so
-        and native.library(SOURCE) is not None
+        and is_compiled()
     )
+
+
+def is_compiled() -> bool:
+    """Tell whether there is compiled code on this machine; it is made at the first call."""
+    return native.library(LAMBDA) is not None and native.library(COLUMNS) is not None
 
 
 class FusedLambda(torch.autograd.Function):
@@ -79,8 +84,8 @@ class FusedLambda(torch.autograd.Function):
         moments = z.new_empty(2, len(gain))
         y = z.new_empty(*rows.shape[:2], heads * width)
         given = [part.contiguous() for part in (gain, offset, embedding)]
-        called("column_moments", _at(z), *z.shape, len(gain), *map(_at, moments))
-        called("lambda_forward", context.sizes, *map(_at, (z, *moments, *given, y)))
+        call(COLUMNS, "column_moments", z, *z.shape, len(gain), *moments)
+        call(LAMBDA, "lambda_forward", context.sizes, z, *moments, *given, y)
         context.save_for_backward(rows, weight, z, moments, *given)
         context.mark_non_differentiable(moments)
         return y, moments
@@ -98,29 +103,36 @@ class FusedLambda(torch.autograd.Function):
         gradient = gradient.contiguous()
         of_z = torch.empty_like(z)
         sums = [part.new_zeros(context.sizes.threads, *part.shape) for part in given]
-        arrays = map(_at, (z, *moments, *given, gradient, of_z, *sums))
-        called("lambda_backward", context.sizes, *arrays)
+        call(LAMBDA, "lambda_backward", context.sizes, z, *moments, *given, gradient, of_z, *sums)
+        of_gain, of_offset, of_embedding = (total[0] for total in sums)
+        norm = *moments, given[0], context.sizes.eps
+        call(
+            COLUMNS, "column_gradients", z, *z.shape, len(of_gain), *norm, of_gain, of_offset, of_z
+        )
         of_rows = (of_z @ weight).view(rows.shape)
         of_weight = of_z.t() @ rows.flatten(0, 1)
-        return of_rows, of_weight, *(total[0] for total in sums), None
+        return of_rows, of_weight, of_gain, of_offset, of_embedding, None
 
 
-def called(name: str, *arguments: Any) -> None:
+def call(source: Path, name: str, *arguments: Tensor | Sizes | int | float) -> None:
     """Call a function of the compiled code.
 
     Args:
+        source: Where it is.
         name: Its name.
-        *arguments: Sizes, counts and addresses of arrays.
+        *arguments: Arrays, sizes and numbers, as it declares them.
 
     Raises:
         MemoryError: If it found no memory.
     """
-    function = getattr(native.library(SOURCE), name)
-    whole = [ctypes.byref(one) if isinstance(one, Sizes) else one for one in arguments]
-    if function(*(ctypes.c_long(one) if isinstance(one, int) else one for one in whole)) != 0:
+    if getattr(native.library(source), name)(*map(_as_c, arguments)) != 0:
         raise MemoryError(f"no memory for {name}: use smaller batches")
 
 
-def _at(array: Tensor) -> ctypes.c_void_p:
-    """Return where an array begins; it must outlive the call."""
-    return ctypes.c_void_p(array.data_ptr())
+def _as_c(argument: Tensor | Sizes | int | float) -> Any:
+    """Return an argument as C knows it; an array as where it begins."""
+    if isinstance(argument, Tensor):
+        return ctypes.c_void_p(argument.data_ptr())
+    if isinstance(argument, Sizes):
+        return ctypes.byref(argument)
+    return ctypes.c_long(argument) if isinstance(argument, int) else ctypes.c_float(argument)

@@ -1,4 +1,4 @@
-/* The temporal lambda layer in training: from the rows its projection returns to its output, and back.
+/* The temporal lambda layer in training: from what its projection returns to its output, and back.
  *
  * In come rows z (clips, frames, row); a row holds a frame's queries (depth, heads), values (width)
  * and keys (depth). Out go rows y (clips, frames, width, heads). Queries and values are normalised
@@ -56,10 +56,21 @@ INLINE long padded_frames(Sizes s) { return s.frames + s.scope - 1; }
 INLINE long across_of(Sizes s) { return padded_frames(s) + BLOCKS(s.scope) * LANES; }
 
 /* Row i of rows of so many blocks. */
-INLINE vec *at(float *rows, long blocks, long i) { return (vec *)(rows + i * blocks * LANES); }
+INLINE float *floats_at(float *rows, long blocks, long i) { return rows + i * blocks * LANES; }
+INLINE vec *at(float *rows, long blocks, long i) { return (vec *)floats_at(rows, blocks, i); }
 
 INLINE void add(vec *to, float times, const vec *from, long blocks) {
     for (long i = 0; i < blocks; i++) to[i] += times * from[i];
+}
+
+/* Add a row of each head, each times its own number; the sum stays in registers. */
+INLINE void add_heads(vec *to, const float *times, long step, const vec *from, long heads,
+                      long blocks) {
+    for (long i = 0; i < blocks; i++) {
+        vec sum = to[i];
+        for (long h = 0; h < heads; h++) sum += times[h * step] * from[h * blocks + i];
+        to[i] = sum;
+    }
 }
 
 static int make_room(Room *r, Sizes s) {
@@ -134,7 +145,7 @@ INLINE void soften_keys(Room *r, Sizes s) {
         for (long k = 0; k < s.depth; k++) r->keys[n * s.depth + k] /= sum[k];
 }
 
-/* Normalise the rows of a clip; make its values with zeros around them, its keys and its content. */
+/* Normalise the rows of a clip; make its values with zeros around them, its keys, its content. */
 INLINE void load(Room *r, Sizes s, const float *z, const Blocks of) {
     const long row = row_of(s), half = s.scope / 2;
     for (long n = 0; n < s.frames; n++) {
@@ -177,18 +188,14 @@ INLINE void back_to_values(Room *r, Sizes s, long n, const Blocks of) {
     memset(taps, 0, sizeof taps);
     memcpy(grad, r->grad, sizeof grad);
     for (long k = 0; k < s.depth; k++)
-        for (long h = 0; h < of.heads; h++) {
+        for (long h = 0; h < of.heads; h++)
             add(taps[h], q[k * of.heads + h], at(r->taps, of.scope, k), of.scope);
-            add(at(r->dcontent, of.width, k), q[k * of.heads + h], grad[h], of.width);
-        }
     memcpy(r->weights, taps, sizeof taps);
+    for (long k = 0; k < s.depth; k++)
+        add_heads(at(r->dcontent, of.width, k), q + k * of.heads, 1, grad[0], of.heads, of.width);
     for (long j = 0; j < s.scope; j++)
-        for (long v = 0; v < of.width; v++) {
-            vec sum = at(r->dvalues, of.width, n + j)[v];
-            for (long h = 0; h < of.heads; h++)
-                sum += r->weights[h * of.scope * LANES + j] * grad[h][v];
-            at(r->dvalues, of.width, n + j)[v] = sum;
-        }
+        add_heads(at(r->dvalues, of.width, n + j), r->weights + j, of.scope * LANES, grad[0],
+                  of.heads, of.width);
 }
 
 /* From a frame's gradient to those of its queries and of the embedding. */
@@ -208,18 +215,19 @@ INLINE void back_to_queries(Room *r, Sizes s, long n, float *dq, const Blocks of
         for (long h = 0; h < of.heads; h++)
             add(to[h], r->dweights[h * of.scope * LANES + j], at(r->turned, of.depth, j), of.depth);
     for (long k = 0; k < s.depth; k++)
-        for (long j = 0; j < of.scope; j++) {
-            vec sum = at(r->dtaps, of.scope, k)[j];
-            for (long h = 0; h < of.heads; h++) sum += q[k * of.heads + h] * taps[h][j];
-            at(r->dtaps, of.scope, k)[j] = sum;
-        }
-    for (long h = 0; h < of.heads; h++) {
-        const float *whole = (float *)to[h], norm = s.is_unit ? r->norms[n * of.heads + h] : 1;
-        float along = 0; /* a bounded query has no gradient along itself */
-        for (long k = 0; s.is_unit && k < s.depth; k++) along += whole[k] * q[k * of.heads + h];
+        add_heads(at(r->dtaps, of.scope, k), q + k * of.heads, 1, taps[0], of.heads, of.scope);
+    float *whole = (float *)to; /* a bounded query has no gradient along itself */
+    for (long h = 0; s.is_unit && h < of.heads; h++) {
+        float along = 0;
         for (long k = 0; k < s.depth; k++)
-            dq[k * of.heads + h] = norm * (whole[k] - along / s.depth * q[k * of.heads + h]);
+            along += whole[h * of.depth * LANES + k] * q[k * of.heads + h];
+        for (long k = 0; k < s.depth; k++) {
+            float *one = whole + h * of.depth * LANES + k;
+            *one = r->norms[n * of.heads + h] * (*one - along / s.depth * q[k * of.heads + h]);
+        }
     }
+    for (long k = 0; k < s.depth; k++)
+        for (long h = 0; h < of.heads; h++) dq[k * of.heads + h] = whole[h * of.depth * LANES + k];
 }
 
 /* From the gradients of a clip's content and values to those of its rows' values and keys. */
@@ -229,10 +237,10 @@ INLINE void back_to_keys(Room *r, Sizes s, float *dz, const Blocks of) {
     memset(total, 0, sizeof total);
     for (long v = 0; v < s.width; v++)
         for (long k = 0; k < s.depth; k++)
-            ((float *)at(r->dcontent_turned, of.depth, v))[k] = ((float *)at(r->dcontent, of.width, k))[v];
+            floats_at(r->dcontent_turned, of.depth, v)[k] = floats_at(r->dcontent, of.width, k)[v];
     for (long n = 0; n < s.frames; n++) {
         const float *keys = r->keys + n * s.depth;
-        const float *values = (float *)at(r->values, of.width, n + half);
+        const float *values = floats_at(r->values, of.width, n + half);
         float *dkeys = dz + n * row + normed_of(s);
         vec *dvalues = at(r->dvalues, of.width, n + half), sum[of.depth];
         memset(sum, 0, sizeof sum);
@@ -268,14 +276,14 @@ INLINE void backward_clip(Room *r, const Work *w, long clip, const Blocks of) {
     memset(r->dcontent, 0, s.depth * of.width * sizeof(vec));
     for (long v = 0; v < s.width; v++) {
         for (long m = 0; m < padded_frames(s); m++)
-            r->across[v * across_of(s) + m] = ((float *)at(r->values, of.width, m))[v];
+            r->across[v * across_of(s) + m] = floats_at(r->values, of.width, m)[v];
         for (long k = 0; k < s.depth; k++)
-            ((float *)at(r->content_turned, of.depth, v))[k] = ((float *)at(r->content, of.width, k))[v];
+            floats_at(r->content_turned, of.depth, v)[k] = floats_at(r->content, of.width, k)[v];
     }
     for (long n = 0; n < s.frames; n++) {
         for (long v = 0; v < s.width; v++)
             for (long h = 0; h < of.heads; h++)
-                ((float *)at(r->grad, of.width, h))[v] = g[(n * s.width + v) * of.heads + h];
+                floats_at(r->grad, of.width, h)[v] = g[(n * s.width + v) * of.heads + h];
         back_to_values(r, s, n, of);
         back_to_queries(r, s, n, dz + n * row, of);
     }
@@ -313,7 +321,7 @@ static void *work_part(void *given) {
             work_clip(&r, w, clip, of);
     for (long k = 0; w->g && k < s.depth; k++)
         for (long j = 0; j < s.scope; j++)
-            w->dembedding[k * s.scope + j] += ((float *)at(r.dtaps, of.scope, k))[j];
+            w->dembedding[k * s.scope + j] += floats_at(r.dtaps, of.scope, k)[j];
     free(r.all);
     return 0;
 }
@@ -344,32 +352,6 @@ static int share(const Work *whole) {
     return is_failed;
 }
 
-/* Mean and variance of the first columns of rows; sums start from the first row's values, so that a
- * mean far from zero costs the variance no digits. */
-int column_moments(const float *z, long rows, long row, long columns, float *mean,
-                   float *variance) {
-    double sum[columns], square[columns];
-    for (long i = 0; i < columns; i++) sum[i] = square[i] = 0;
-    for (long first = 0; first < rows; first += 128) {
-        float part[columns], squares[columns];
-        memset(part, 0, sizeof part);
-        memset(squares, 0, sizeof squares);
-        for (long n = first; n < rows && n < first + 128; n++)
-            for (long i = 0; i < columns; i++) {
-                const float one = z[n * row + i] - z[i];
-                part[i] += one;
-                squares[i] += one * one;
-            }
-        for (long i = 0; i < columns; i++) sum[i] += part[i], square[i] += squares[i];
-    }
-    for (long i = 0; i < columns; i++) {
-        const double centre = sum[i] / rows, spread = square[i] / rows - centre * centre;
-        mean[i] = centre + z[i];
-        variance[i] = spread > 0 ? spread : 0;
-    }
-    return 0;
-}
-
 /* Returns 0, or 1 where there was no memory; so does the next. */
 int lambda_forward(const Sizes *s, const float *z, const float *mean, const float *variance,
                    const float *gain, const float *offset, const float *embedding, float *y) {
@@ -377,12 +359,13 @@ int lambda_forward(const Sizes *s, const float *z, const float *mean, const floa
     return share(&w);
 }
 
-/* The last three come as zeros for each thread; their first places go as the sums. */
+/* The last three come as zeros for each thread, and go as the sums in their first places: of the
+ * gradients of the normalised columns, times what they are the gradients of in dgain. */
 int lambda_backward(const Sizes *given, const float *z, const float *mean, const float *variance,
                     const float *gain, const float *offset, const float *embedding, const float *g,
                     float *dz, float *dgain, float *doffset, float *dembedding) {
     const Sizes s = *given;
-    const long row = row_of(s), normed = normed_of(s), rows = s.clips * s.frames;
+    const long normed = normed_of(s);
     const Work w = {s, z, mean, variance, gain, offset, embedding, .g = g, .dz = dz, .dgain = dgain,
                     .doffset = doffset, .dembedding = dembedding};
     if (share(&w)) return 1;
@@ -392,17 +375,5 @@ int lambda_backward(const Sizes *given, const float *z, const float *mean, const
         for (long i = 0; i < s.depth * s.scope; i++)
             dembedding[i] += dembedding[t * s.depth * s.scope + i];
     }
-    /* back through the normalisation: the gradient less its mean and what follows z */
-    float a[normed], b[normed], c[normed];
-    for (long i = 0; i < normed; i++) {
-        const float rate = 1 / sqrtf(variance[i] + s.eps);
-        dgain[i] *= rate;
-        a[i] = gain[i] * rate;
-        b[i] = -a[i] * rate * dgain[i] / rows;
-        c[i] = -a[i] * doffset[i] / rows - b[i] * mean[i];
-    }
-    for (long n = 0; n < rows; n++)
-        for (long i = 0; i < normed; i++)
-            dz[n * row + i] = a[i] * dz[n * row + i] + b[i] * z[n * row + i] + c[i];
     return 0;
 }

@@ -1,9 +1,10 @@
-"""LambdaCast: two broadcasted blocks while frequency matters, then lambda layers over time.
+"""LambdaCast: broadcasted blocks while frequency matters, then gated lambda layers over time.
 
 ``features (batch, mels, frames) -> logits (batch, classes)``; the channel axis is added inside. Our
-own network. Its first blocks keep the frequency axis and see it by small convolutions, with a
-lambda layer on the mean over the bands; then the axis is ended, and lambda blocks go on over time
-alone, at a quarter of the frames, where channels cost little.
+own network. Its first blocks keep the frequency axis and see it by small convolutions; then the
+axis is ended, and blocks go on over time alone, at a quarter of the frames, where channels cost
+little. There each frame gets what a lambda layer finds in the whole clip added to what convolutions
+find around it, from nothing at the start of training to as much as helps.
 
 Source:
     The broadcasted residual block: Kim et al. 2021 (arXiv 2106.04140), §2.1; the lambda layer:
@@ -12,13 +13,11 @@ Source:
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
 from watchword.errors import ConfigError
 from watchword.models.bc_resnet import SUB_BANDS, SubSpectralNorm
-from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
+from watchword.models.layers import ConvNorm, Form, GatedLambda, TemporalLambda, scaled
 from watchword.models.separable import BandConv, EndBands, FrameConv
 
 STEM_CHANNELS = 20
@@ -27,12 +26,11 @@ STEM_STEPS = (2, 4)
 CAST_CHANNELS = 12
 CAST_BLOCKS = 2
 TIME_CHANNELS = 72
-TIME_BLOCKS = 4
-Where = Literal["everywhere", "cast", "time", "nowhere"]
+TIME_BLOCKS = 3
 
 
 class LambdaCast(nn.Module):
-    """Stem, broadcasted lambda blocks, the end of the bands, lambda blocks, mean over time.
+    """Stem, broadcasted blocks, the end of the bands, lambda blocks, mean over time.
 
     Args:
         mels: Bands of the features; half of them, rounded up, must be a multiple of ``sub_bands``.
@@ -45,7 +43,7 @@ class LambdaCast(nn.Module):
         query_depth: Query depth of each lambda layer.
         scope: Frames each position lambda sees, odd.
         unit_queries: Divide each query by its root mean square (see ``TemporalLambda``).
-        lambdas: Where lambda layers stand; elsewhere a 1×1 convolution does (an ablation).
+        has_lambdas: Whether time blocks have lambda layers (false in an ablation).
         sub_bands: Parts of the frequency axis that are normalised each on its own.
         dropout: Share of the summary's channels dropped in training.
         form: Which of the equal computations the lambda layers run.
@@ -72,7 +70,7 @@ class LambdaCast(nn.Module):
         query_depth: int = 8,
         scope: int = 23,
         unit_queries: bool = True,
-        lambdas: Where = "everywhere",
+        has_lambdas: bool = True,
         sub_bands: int = SUB_BANDS,
         dropout: float = 0.1,
         form: Form = "skew",
@@ -85,9 +83,9 @@ class LambdaCast(nn.Module):
                 f"{sub_bands} there: change features.mels (40 is usual) or model.options.sub_bands"
             )
 
-        def over_time(channels: int, place: Where) -> nn.Module:
-            if lambdas not in ("everywhere", place):
-                return nn.Conv1d(channels, channels, 1, bias=False)
+        def attend(channels: int) -> TemporalLambda | None:
+            if not has_lambdas:
+                return None
             return TemporalLambda(
                 channels,
                 heads=heads,
@@ -112,7 +110,6 @@ class LambdaCast(nn.Module):
                 CastBlock(
                     cast if block else stem,
                     cast,
-                    over_time(cast, "cast"),
                     is_transition=block == 0,
                     sub_bands=sub_bands,
                 )
@@ -125,7 +122,7 @@ class LambdaCast(nn.Module):
             nn.ReLU(),
         )
         self.time = nn.Sequential(
-            *(TimeBlock(wide, over_time(wide, "time"), kernel) for _ in range(time_blocks))
+            *(TimeBlock(wide, attend(wide), kernel) for _ in range(time_blocks))
         )
         self.drop = nn.Dropout(dropout)
         self.classify = nn.Linear(wide, classes)
@@ -152,7 +149,6 @@ class CastBlock(nn.Module):
     Args:
         channels_in: Channels of the input.
         channels_out: Channels of the output.
-        over_time: What the time part ends with, ``channels_out`` wide.
         is_transition: Whether channels change, and there is no shortcut.
         sub_bands: Parts of the frequency axis that are normalised each on its own.
     """
@@ -161,7 +157,6 @@ class CastBlock(nn.Module):
         self,
         channels_in: int,
         channels_out: int,
-        over_time: nn.Module,
         *,
         is_transition: bool,
         sub_bands: int = SUB_BANDS,
@@ -181,7 +176,10 @@ class CastBlock(nn.Module):
             BandConv(channels_out), SubSpectralNorm(channels_out, sub_bands)
         )
         self.time = nn.Sequential(
-            FrameConv(channels_out), nn.BatchNorm1d(channels_out), nn.SiLU(), over_time
+            FrameConv(channels_out),
+            nn.BatchNorm1d(channels_out),
+            nn.SiLU(),
+            nn.Conv1d(channels_out, channels_out, 1, bias=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -197,23 +195,25 @@ class CastBlock(nn.Module):
 
 
 class TimeBlock(nn.Module):
-    """A separable convolution over time, what comes after it, and a shortcut around both.
+    """A separable convolution over time, a gated lambda layer, a 1×1 convolution and a shortcut.
+
+    With c the convolution and a the lambda layer, ``z = c(x) + gate(a(c(x)))`` and
+    ``y = ReLU(x + mix(z))``. The gate is a normalisation whose gains begin at zero: the block
+    learns as a convolutional one until the lambda layer has something to add.
 
     Args:
         channels: Channels in and out.
-        over_time: What comes after the convolution, ``channels`` wide.
+        attend: The lambda layer, ``channels`` wide, or none.
         kernel: Frames that the convolution sees, odd.
     """
 
-    def __init__(self, channels: int, over_time: nn.Module, kernel: int) -> None:
+    def __init__(self, channels: int, attend: TemporalLambda | None, kernel: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(
-            FrameConv(channels, kernel),
-            ConvNorm(channels, channels, 1),
-            nn.ReLU(),
+            FrameConv(channels, kernel), ConvNorm(channels, channels, 1), nn.ReLU()
         )
-        self.over_time = over_time
-        self.norm = nn.BatchNorm1d(channels)
+        self.attend = GatedLambda(attend) if attend else nn.Identity()
+        self.mix = ConvNorm(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, of the input's shape.
@@ -221,5 +221,5 @@ class TimeBlock(nn.Module):
         Args:
             x: Shape ``(batch, channels, frames)``.
         """
-        summed: Tensor = x + self.norm(self.over_time(self.conv(x)))
+        summed: Tensor = x + self.mix(self.attend(self.conv(x)))
         return summed.relu()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from watchword.errors import ConfigError
-from watchword.models.layers import ConvNorm, Form, TemporalLambda, scaled
+from watchword.models.layers import ConvNorm, Form, GatedLambda, TemporalLambda, scaled
 from watchword.models.layout import AvgPool1d, BatchNorm1d, MaxPool1d
 
 STEM_CHANNELS = 16
@@ -46,6 +46,8 @@ class LambdaResNet18(nn.Module):
             outputs never exceeds 0.21, so no threshold on it means anything (SPEC §2.1, weak
             point 1).
         unit_queries: Divide each query by its root mean square (see ``TemporalLambda``).
+        is_gated: Add each lambda layer to its input, from nothing at the start (see
+            ``GatedLambda``), instead of putting it in the line.
         rectify_branch: Rectify the main branch of a block before the sum too, as published.
         form: Which of the equal computations the lambda layers run.
 
@@ -71,6 +73,7 @@ class LambdaResNet18(nn.Module):
         embedding_deviation: float | None = None,
         normalise_logits: bool = False,
         unit_queries: bool = False,
+        is_gated: bool = False,
         rectify_branch: bool = True,
         form: Form = "skew",
     ) -> None:
@@ -100,7 +103,13 @@ class LambdaResNet18(nn.Module):
                     form=form,
                 )
                 self.stages.append(
-                    LambdaBlock(channels, out, attend, stride=stride, rectify_branch=rectify_branch)
+                    LambdaBlock(
+                        channels,
+                        out,
+                        GatedLambda(attend) if is_gated else attend,
+                        stride=stride,
+                        rectify_branch=rectify_branch,
+                    )
                 )
                 channels = out
         self.classify = nn.Linear(channels, classes)
@@ -170,7 +179,7 @@ class LambdaBlock(nn.Module):
         self,
         channels_in: int,
         channels_out: int,
-        attend: TemporalLambda,
+        attend: TemporalLambda | GatedLambda,
         *,
         stride: int,
         rectify_branch: bool = True,

@@ -284,6 +284,32 @@ class TemporalLambda(nn.Module):
         self.project, self.norm = folded.eval(), nn.Identity().eval()
 
 
+class GatedLambda(nn.Module):
+    """A lambda layer added to its input, from nothing at the start to as much as helps.
+
+    Its gate is a normalisation whose gains begin at zero, as the last one of a residual branch may
+    (Goyal et al. 2017, arXiv 1706.02677, §5.1).
+
+    Args:
+        attend: The lambda layer.
+    """
+
+    def __init__(self, attend: TemporalLambda) -> None:
+        super().__init__()
+        self.attend = attend
+        self.gate = BatchNorm1d(attend.heads * attend.value_depth)
+        nn.init.zeros_(self.gate.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the input and what the layer finds in it, of the same shape.
+
+        Args:
+            x: Sequence, shape ``(batch, channels, frames)``.
+        """
+        found: Tensor = self.gate(self.attend(x))
+        return x + found
+
+
 def known_form(form: Form) -> Form:
     """Return a form, if there is such a one.
 
