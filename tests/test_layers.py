@@ -16,6 +16,7 @@ from watchword.errors import ConfigError
 from watchword.models.layers import (
     FORMS,
     ConvNorm,
+    GatedLambda,
     TemporalLambda,
     fold_norms,
     scaled,
@@ -313,3 +314,23 @@ def test_scaled_channels_are_whole_multiples_just_above(
     assert result >= multiple
     # 1e-6: a product that rounding has lifted above a whole multiple counts as that multiple
     assert channels * width - 1e-6 <= result < channels * width + multiple + 1e-6
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bounded_queries_have_a_mean_square_of_one_and_are_the_definition(form: str) -> None:
+    layer, x = made(unit_queries=True, form=form), sequence(9).double()
+    queries, _, _ = layer.parts(x)
+    torch.testing.assert_close(queries.square().mean(1), torch.ones(2, 2, 9).double(), **EXACT)
+    torch.testing.assert_close(layer(x), by_definition(layer, x), **EXACT)
+    free = made(form=form)
+    assert not torch.allclose(layer(x), free(x))
+
+
+@torch.no_grad()
+def test_a_gate_begins_shut_and_then_adds_what_the_layer_finds() -> None:
+    torch.manual_seed(0)
+    gated, x = GatedLambda(made()).double().eval(), sequence(9).double()
+    torch.testing.assert_close(gated(x), x, **EXACT)
+    nn.init.ones_(gated.gate.weight)
+    found = gated.attend(x) / (1 + gated.gate.eps) ** 0.5  # fresh statistics: mean 0, variance 1
+    torch.testing.assert_close(gated(x), x + found, **EXACT)

@@ -17,7 +17,7 @@ from watchword import models
 from watchword.errors import ConfigError
 from watchword.models import FORMS, MODELS, create, fold_norms, measure_size, set_form
 from watchword.models.lambda_resnet import LambdaBlock
-from watchword.models.layers import TemporalLambda
+from watchword.models.layers import GatedLambda, TemporalLambda
 from watchword.models.res15 import Res15
 
 # Two ways of adding some thousand float64 numbers of order one are off by far less.
@@ -370,6 +370,9 @@ def test_a_network_computes_the_same_in_every_form() -> None:
 def test_every_parameter_learns(name: str) -> None:
     torch.manual_seed(0)
     network = create(name, classes=4, width=0.3).train()
+    for part in network.modules():
+        if isinstance(part, GatedLambda):
+            torch.nn.init.ones_(part.gate.weight)  # at the start nothing passes, on purpose
     x = torch.randn(8, models.entry(name).mels, models.entry(name).frames)
     functional.cross_entropy(network(x), torch.arange(8) % 4).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
