@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,8 +82,8 @@ def test_the_next_step_is_heard_while_this_one_is_learned_from(
 
 
 def test_a_run_that_hears_ahead_ends_with_the_same_bits(tones: ClipStore, tmp_path: Path) -> None:
-    start(tones, tmp_path / "in-time", "train.hear_ahead=never").fit(Watcher())
-    start(tones, tmp_path / "ahead", "train.hear_ahead=always").fit(Watcher())
+    start(tones, tmp_path / "in-time", "train.hear_ahead=never", "train.epochs=2").fit(Watcher())
+    start(tones, tmp_path / "ahead", "train.hear_ahead=always", "train.epochs=2").fit(Watcher())
     expected, found = weights(tmp_path / "in-time"), weights(tmp_path / "ahead")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert untimed(tmp_path / "in-time") == untimed(tmp_path / "ahead")
@@ -90,12 +92,13 @@ def test_a_run_that_hears_ahead_ends_with_the_same_bits(tones: ClipStore, tmp_pa
 
 
 def test_a_run_goes_on_whoever_hears(tones: ClipStore, tmp_path: Path) -> None:
-    start(tones, tmp_path / "whole").fit(Watcher())
-    first = start(tones, tmp_path / "broken", "train.hear_ahead=always")
+    start(tones, tmp_path / "whole", "train.epochs=2").fit(Watcher())
+    words = ("train.epochs=2", "train.save_minutes=1e-9")
+    first = start(tones, tmp_path / "broken", "train.hear_ahead=always", *words)
     with pytest.raises(KeyboardInterrupt):
         first.fit(StopAfter(7))
     assert others() == 0
-    start(tones, tmp_path / "broken", "train.hear_ahead=never").fit(Watcher())
+    start(tones, tmp_path / "broken", "train.hear_ahead=never", *words).fit(Watcher())
     expected, found = weights(tmp_path / "whole"), weights(tmp_path / "broken")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
@@ -132,3 +135,28 @@ def test_half_of_several_threads_hear_and_a_gpu_needs_none() -> None:
     assert ahead.processes_for("always", cpu, 1) == 1
     assert ahead.processes_for("never", cpu, 8) == 0
     assert ahead.processes_for("always", gpu, 8) == 0
+
+
+def test_processes_end_with_a_run_that_is_killed(tones: ClipStore, tmp_path: Path) -> None:
+    run = start(tones, tmp_path)
+    (tell, told) = os.pipe()[::-1]
+    killed = os.fork()
+    if killed == 0:  # a run that is killed as soon as its processes are there
+        listeners = ahead.Ahead(run.hearing, 2, 4, 40, 98)
+        os.write(tell, " ".join(str(one.process.pid) for one in listeners.listeners).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    processes = [int(one) for one in os.read(told, 100).split()]
+    os.close(tell), os.close(told)
+    assert len(processes) == 2
+    deadline = time.monotonic() + 30
+    while any(is_alive(process) for process in processes):
+        assert time.monotonic() < deadline, "a process outlived its run"
+        time.sleep(0.01)
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False

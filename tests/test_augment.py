@@ -12,6 +12,7 @@ from watchword.augment import (
     Augment,
     Augmentation,
     BackgroundNoise,
+    BandGain,
     ClipPercentile,
     Gain,
     Lowpass4k,
@@ -47,6 +48,7 @@ WAVEFORM_STEPS: list[Augmentation] = [
     Reverb(rooms=ROOMS, probability=0.5),
 ]
 FEATURE_STEPS: list[Augmentation] = [
+    BandGain(probability=0.5),
     SpecAugment(probability=0.5),
     SpecAugment(probability=0.5, value=0.0),
     Mixup(probability=0.5),
@@ -195,6 +197,11 @@ def test_an_empty_chain_changes_nothing() -> None:
         (lambda: Noise(pool=POOL, level_db=(0, -9)), ConfigError, r"level_db runs from 0 to -9"),
         (lambda: ClipPercentile(percent=(10, 50)), ConfigError, r"clips at 10 to 50 percent; need"),
         (lambda: Lowpass4k(cut_hz=9_000), ConfigError, r"cuts at 9000 Hz .* needed .* change them"),
+        (
+            lambda: BandGain(knots=1),
+            ConfigError,
+            r"1 knots and a spread of 0\.5; needed are at least 2",
+        ),
         (lambda: SpecAugment(time_masks=-1), ConfigError, r"\(-1, 25, 2, 7\); needed are counts"),
         (lambda: Mixup(alpha=0.0), ConfigError, r"alpha of 0; needed .* leave it out"),
         (lambda: Reverb(rooms=torch.zeros(2, 9)), DataError, r"shape \(2, 9\) .* leave the empty"),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sounds import POOL, ROOMS, SAMPLES, decibels, noise, once
 from watchword.augment import (
+    BandGain,
     ClipPercentile,
     Gain,
     Lowpass4k,
@@ -121,6 +122,15 @@ def test_synthetic_rooms_begin_with_the_direct_path_and_decay() -> None:
     assert (late < early / 10).all()  # 0.25 s later: -21 dB at the slowest decay of 0.7 s
     assert torch.equal(rooms, synthetic_rooms(20, seed=1))
     assert not torch.equal(rooms, synthetic_rooms(20, seed=2))
+
+
+def test_bands_are_raised_along_straight_lines_between_knots() -> None:
+    step = BandGain(knots=3, spread=1.0)
+    raised = step.change(torch.zeros(1, 5, 2), {"offsets": torch.tensor([[1.0, 0.0, -0.5]])})
+    assert raised[0, :, 0].tolist() == [1.0, 0.5, 0.0, -0.25, -0.5]
+    assert torch.equal(raised[0, :, 0], raised[0, :, 1])
+    drawn = step.numbers(np.random.default_rng(0), 200)["offsets"]
+    assert 0.95 < np.abs(drawn).max() <= 1.0
 
 
 def test_masks_have_the_width_and_place_that_were_drawn() -> None:

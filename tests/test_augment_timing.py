@@ -16,7 +16,7 @@ from watchword.augment import (
     TimeStretch,
     ZeroSegment,
 )
-from watchword.augment.cuts import fast_lengths
+from watchword.augment.cuts import fast_lengths, fitted, fitted_alike
 from watchword.augment.stretch import stretched
 
 
@@ -91,6 +91,13 @@ def test_a_faster_word_keeps_its_place() -> None:
     time = torch.arange(SAMPLES)
     centre = (changed.square() @ time.float()) / changed.square().sum()
     assert centre.item() == pytest.approx(10_000, abs=10)  # rounding to whole samples, twice
+
+
+@pytest.mark.parametrize("length", [9_000, SAMPLES, 19_001])
+def test_clips_of_one_length_are_fitted_like_those_of_many(length: int) -> None:
+    clips = noise(3, length) * torch.linspace(0, 1, length) ** 3  # energy towards the end
+    lengths = torch.full((3,), length)
+    assert torch.equal(fitted_alike(clips, SAMPLES), fitted(clips, lengths, SAMPLES))
 
 
 def test_fast_lengths_have_small_factors_only() -> None:

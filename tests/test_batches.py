@@ -20,7 +20,7 @@ from watchword.data.batches import (
 )
 from watchword.data.clips import ClipStore
 from watchword.data.manifest import Manifest, Split, Utterance
-from watchword.data.rows import Clips, Source, silent
+from watchword.data.rows import SILENT_ROW, Clips, Source, silent
 from watchword.data.tasks import TASKS
 
 CLIP = 16_000
@@ -57,6 +57,20 @@ def source(
             refused=(),
         ),
     )
+
+
+def test_loud_silence_puts_half_of_the_cuts_above_minus_20_db() -> None:
+    noise = np.full(2 * CLIP, 100, np.int16)
+    choices = np.full((3, 3), 0.5)
+    choices[:, 1] = 0.0, 0.5, 1.0
+    quiet = Clips(np.zeros(3, np.int16), np.full(3, SILENT_ROW), np.zeros(3, np.int64))
+    usual, loud = (
+        Reader([], noise, "train", loud).read(quiet, choices)[:, 0] for loud in (False, True)
+    )
+    # -80, -40 and 0 dB below 32,767; then -80, -20 and 0
+    assert usual.tolist() == [3, 328, 32_767]
+    assert loud.tolist() == [3, 3_277, 32_767]
+    assert choices[1, 1] == 0.5
 
 
 def test_a_corpus_that_is_noise_gives_the_clips_of_the_split() -> None:

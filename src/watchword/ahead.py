@@ -175,8 +175,8 @@ class Ahead:
         return heard
 
     def end(self) -> None:
-        """End the processes."""
-        for listener in self.listeners:
+        """End the processes, the last first: each has the pipes of those before it."""
+        for listener in reversed(self.listeners):
             listener.end()
 
 

@@ -102,7 +102,7 @@ def reader(settings: Settings, corpora: Sequence[Source], split: Split) -> Reade
         split: The split.
     """
     noise = batches.background(corpora, split, hold_out=settings.data.hold_out_backgrounds)
-    return Reader(corpora, noise, split)
+    return Reader(corpora, noise, split, settings.data.loud_silence and split == "train")
 
 
 # ------------------------------------------------------------------------------------------ model

@@ -135,10 +135,14 @@ def augmentation(
         for name, make in steps.items()
         if (section := getattr(settings, name)) is not None
     ]
+    on_bands = settings.band_gain
+    gains = [augment.BandGain(**on_bands.model_dump())] if on_bands else []
     masks = [_mask(settings.mask)] if settings.mask else []
     mix = settings.mixup
     mixup = augment.Mixup(probability=mix.probability, alpha=mix.alpha) if mix else None
-    return Chain(augment.Augment(made), augment.Augment(masks, limit=None), mixup, device)
+    return Chain(
+        augment.Augment(made), augment.Augment([*gains, *masks], limit=None), mixup, device
+    )
 
 
 def _mask(settings: Mask) -> augment.SpecAugment:

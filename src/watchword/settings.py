@@ -98,13 +98,17 @@ class CorpusSettings(Section):
 
 
 class DataSettings(Section):
-    """Which speech, and how much of it is unknown and silence."""
+    """Which speech, and how much of it is unknown and silence.
+
+    With ``loud_silence`` half of the silence that training cuts peaks above -20 dB, not a quarter.
+    """
 
     corpora: Annotated[tuple[CorpusSettings, ...], Field(min_length=1)] = (
         CorpusSettings(folder="speech_commands_v0.02"),
     )
     unknown_share: Share = 0.1
     silence_share: Share = 0.1
+    loud_silence: Flag = False
     train_on_dropped: Flag = True
     hold_out_backgrounds: Words = ()
 
@@ -260,6 +264,13 @@ class Lowpass(Chance):
     """Nothing above 4 kHz, as in rebuilt clips and telephones."""
 
 
+class BandGain(Chance):
+    """Some bands louder, others softer, as another microphone would have them."""
+
+    knots: Annotated[int, Strict(), Field(ge=2)] = 4
+    spread: Positive = 0.5
+
+
 class Mask(Chance):
     """SpecAugment: stretches of frames and of bands are covered."""
 
@@ -291,6 +302,7 @@ class AugmentSettings(Section):
     noise: NoiseAt | None = None
     gain: Gain | None = None
     lowpass: Lowpass | None = None
+    band_gain: BandGain | None = None
     mask: Mask | None = None
     mixup: Mixup | None = None
 

@@ -22,7 +22,7 @@ from watchword.augment.level import (
     Noise,
     Volume,
 )
-from watchword.augment.masking import Mixup, SpecAugment
+from watchword.augment.masking import BandGain, Mixup, SpecAugment
 from watchword.augment.rooms import Reverb, synthetic_rooms
 from watchword.augment.steps import Augmentation, Draws, TensorDraws, as_tensors, take
 from watchword.augment.stretch import PitchShift, TimeStretch
@@ -32,6 +32,7 @@ __all__ = [
     "Augment",
     "Augmentation",
     "BackgroundNoise",
+    "BandGain",
     "ClipPercentile",
     "Draws",
     "Gain",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from watchword.augment.steps import Augmentation, Draws, EachClip, TensorDraws
 from watchword.errors import ConfigError
@@ -72,6 +73,48 @@ class SpecAugment(EachClip):
         if self.value is not None:
             return x.masked_fill(gaps, self.value)
         return torch.where(gaps, x.mean(dim=(1, 2), keepdim=True), x)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BandGain(EachClip):
+    """Makes some bands louder and others softer, smoothly: another microphone, another room.
+
+    Offsets are drawn at knots spread evenly over the bands, and joined by straight lines.
+
+    Attributes:
+        knots: How many offsets are drawn, at least 2.
+        spread: Largest offset, in units of the features: deviations of a band where the front end
+            normalises, else nepers of energy.
+
+    Raises:
+        ConfigError: If there are fewer than two knots, or the spread is not positive.
+
+    Source:
+        Nam et al. (2022), FilterAugment, arXiv 2110.03282, its linear form with fixed boundaries.
+    """
+
+    knots: int = 4
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        super().__post_init__()
+        if self.knots < 2 or self.spread <= 0:
+            raise ConfigError(
+                f"BandGain has {self.knots} knots and a spread of {self.spread:g}; needed are at "
+                "least 2 knots and a spread above 0: to change nothing, leave it out"
+            )
+
+    def numbers(self, rng: np.random.Generator, batch: int) -> Draws:
+        """Return the offsets at the knots, ``(batch, knots)``."""
+        drawn = rng.uniform(-self.spread, self.spread, (batch, self.knots))
+        return {"offsets": drawn.astype(np.float32)}
+
+    def change(self, x: Tensor, draws: TensorDraws) -> Tensor:
+        """Return the features with the offsets added."""
+        offsets = draws["offsets"].unsqueeze(1)  # (batch, 1, knots)
+        lines = functional.interpolate(offsets, x.shape[1], mode="linear", align_corners=True)
+        return x + lines.transpose(1, 2).to(x.dtype)
 
 
 def covered(widths: Tensor, places: Tensor, length: int) -> Tensor:

@@ -97,7 +97,7 @@ class Resample(EachClip):
 
     A slower clip is longer than there is room: the stretch of highest energy is kept. A faster one
     is shorter: zeros surround it, and the centre of its energy keeps its relative place. Speeds
-    come from at most 16 steps, so that the whole batch needs at most 16 Fourier transforms.
+    come from at most 16 steps, so that clips of one speed are resampled together.
 
     Attributes:
         speed: Lowest and highest speed; 1 leaves the clip as it is.
