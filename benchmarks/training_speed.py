@@ -86,7 +86,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batches", type=int, default=20, help="batches in a round")
+    parser.add_argument("--batches", type=int, default=40, help="batches in a round")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument(
         "--data", type=Path, help="a prepared or plain corpus; synthetic speech if not given"

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import time
+import warnings
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -137,17 +139,23 @@ def test_half_of_several_threads_hear_and_a_gpu_needs_none() -> None:
     assert ahead.processes_for("always", gpu, 8) == 0
 
 
+def killed_run(hearing: Hearing, told: Connection) -> None:
+    """Start processes that hear ahead, tell which, and be killed."""
+    listeners = ahead.Ahead(hearing, 2, 4, 40, 98)
+    told.send([listener.process.pid for listener in listeners.listeners])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_processes_end_with_a_run_that_is_killed(tones: ClipStore, tmp_path: Path) -> None:
-    run = start(tones, tmp_path)
-    (tell, told) = os.pipe()[::-1]
-    killed = os.fork()
-    if killed == 0:  # a run that is killed as soon as its processes are there
-        listeners = ahead.Ahead(run.hearing, 2, 4, 40, 98)
-        os.write(tell, " ".join(str(one.process.pid) for one in listeners.listeners).encode())
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(killed, 0)
-    processes = [int(one) for one in os.read(told, 100).split()]
-    os.close(tell), os.close(told)
+    hear, told = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("fork")
+    run = context.Process(target=killed_run, args=(start(tones, tmp_path).hearing, told))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that a process with threads forks
+        run.start()
+    processes = hear.recv()
+    run.join()
+    assert run.exitcode == -signal.SIGKILL
     assert len(processes) == 2
     deadline = time.monotonic() + 30
     while any(is_alive(process) for process in processes):

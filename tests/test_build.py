@@ -171,7 +171,8 @@ def test_waveforms_are_changed_in_the_order_of_the_settings() -> None:
     every = ", ".join(f"{name}: {{}}" for name in sorted(MEANT))
     made = [type(step) for step in chain(every).waveform.steps]
     assert made == [MEANT[name][1] for name in AugmentSettings.model_fields if name in MEANT]
-    assert len(made) == len(AugmentSettings.model_fields) - 3  # band_gain, mask and mixup see features
+    assert len(made) == len(AugmentSettings.model_fields) - 3
+    # band_gain, mask and mixup see features
 
 
 def test_masks_and_mixup_see_features() -> None:

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-std=gnu11", "-O3", "-ffast-math", "-fPIC")
+FLAGS = ("-std=gnu11", "-O3", "-ffast-math", "-funroll-loops", "-fPIC")
 COMPILE_SECONDS = 300
 
 
@@ -101,5 +101,6 @@ def processor() -> str:
 def _machine_flags() -> list[str]:
     """Return what lets a compiler use all of this processor."""
     if platform.machine() in ("x86_64", "AMD64"):
-        return ["-march=native"]
+        # a compiler older than the processor tunes for narrower vectors: a fifth slower
+        return ["-march=native", "-mtune=icelake-server"]
     return ["-mcpu=native"] if platform.machine() in ("arm64", "aarch64") else []

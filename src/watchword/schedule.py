@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from watchword.config import TrainSettings
 
@@ -58,6 +58,8 @@ class Average:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
+        self.followed: nn.Module | None = None
+        self.now: dict[str, Tensor] = {}
         self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
 
     @torch.no_grad()
@@ -69,9 +71,10 @@ class Average:
         """
         self.steps += 1
         keep = min(self.decay, self.steps / (10 + self.steps))
-        now = network.state_dict()
-        real = [name for name, value in now.items() if value.is_floating_point()]
+        if self.followed is not network:  # looked up once: its tensors change in place
+            self.followed, self.now = network, network.state_dict()
+        real = [name for name, value in self.now.items() if value.is_floating_point()]
         kept = [self.state[name] for name in real]
-        torch._foreach_lerp_(kept, [now[name] for name in real], 1 - keep)  # all in one call
-        for name in now.keys() - set(real):
-            self.state[name].copy_(now[name])
+        torch._foreach_lerp_(kept, [self.now[name] for name in real], 1 - keep)  # all in one call
+        for name in self.now.keys() - set(real):
+            self.state[name].copy_(self.now[name])

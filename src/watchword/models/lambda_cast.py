@@ -25,7 +25,8 @@ STEM_KERNEL = (5, 7)
 STEM_STEPS = (2, 4)
 CAST_CHANNELS = 12
 CAST_BLOCKS = 2
-TIME_CHANNELS = 72
+FILTERS = 6
+"""Filters of each channel over all bands, where the frequency axis ends."""
 TIME_BLOCKS = 3
 
 
@@ -76,18 +77,13 @@ class LambdaCast(nn.Module):
         form: Form = "skew",
     ) -> None:
         super().__init__()
-        bands = (mels + 1) // 2
-        if bands % sub_bands:
-            raise ConfigError(
-                f"found {mels} bands, of which the stem leaves {bands}, needed a multiple of "
-                f"{sub_bands} there: change features.mels (40 is usual) or model.options.sub_bands"
-            )
+        bands = _bands_after_stem(mels, sub_bands)
+        stem, cast = scaled(STEM_CHANNELS, width), scaled(CAST_CHANNELS, width, heads)
+        wide = cast * FILTERS
 
-        def attend(channels: int) -> TemporalLambda | None:
-            if not has_lambdas:
-                return None
+        def attend() -> TemporalLambda:
             return TemporalLambda(
-                channels,
+                wide,
                 heads=heads,
                 query_depth=query_depth,
                 scope=scope,
@@ -95,34 +91,26 @@ class LambdaCast(nn.Module):
                 form=form,
             )
 
-        stem, cast, wide = (
-            scaled(STEM_CHANNELS, width),
-            scaled(CAST_CHANNELS, width, heads),
-            scaled(CAST_CHANNELS, width, heads) * (TIME_CHANNELS // CAST_CHANNELS),
-        )
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, STEM_KERNEL, STEM_STEPS, padding=(2, 3), bias=False),
             nn.BatchNorm2d(stem),
             nn.ReLU(),
         )
-        self.cast = nn.Sequential(
-            *(
+        self.cast = nn.Sequential()
+        for block in range(cast_blocks):
+            self.cast.append(
                 CastBlock(
-                    cast if block else stem,
-                    cast,
-                    is_transition=block == 0,
-                    sub_bands=sub_bands,
+                    cast if block else stem, cast, is_transition=not block, sub_bands=sub_bands
                 )
-                for block in range(cast_blocks)
             )
-        )
         self.end_bands = nn.Sequential(
-            EndBands(cast, bands, TIME_CHANNELS // CAST_CHANNELS),
-            nn.BatchNorm2d(wide),
-            nn.ReLU(),
+            EndBands(cast, bands, FILTERS), nn.BatchNorm2d(wide), nn.ReLU()
         )
         self.time = nn.Sequential(
-            *(TimeBlock(wide, attend(wide), kernel) for _ in range(time_blocks))
+            *(
+                TimeBlock(wide, attend() if has_lambdas else None, kernel)
+                for _ in range(time_blocks)
+            )
         )
         self.drop = nn.Dropout(dropout)
         self.classify = nn.Linear(wide, classes)
@@ -223,3 +211,14 @@ class TimeBlock(nn.Module):
         """
         summed: Tensor = x + self.mix(self.attend(self.conv(x)))
         return summed.relu()
+
+
+def _bands_after_stem(mels: int, sub_bands: int) -> int:
+    """Return how many bands the stem leaves, if they can be divided."""
+    bands = (mels + 1) // 2
+    if bands % sub_bands:
+        raise ConfigError(
+            f"found {mels} bands, of which the stem leaves {bands}, needed a multiple of "
+            f"{sub_bands} there: change features.mels (40 is usual) or model.options.sub_bands"
+        )
+    return bands

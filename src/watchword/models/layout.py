@@ -65,8 +65,12 @@ class BatchNorm1d(nn.BatchNorm1d):
         """
         if not is_frames_first(x):
             return super().forward(x)
-        rows = x.transpose(1, 2)
-        return super().forward(rows.flatten(0, 1)).view(rows.shape).transpose(1, 2)
+        return super().forward(x.unsqueeze(2)).squeeze(2)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        """Accept an image one row high, which is how torch knows this layout."""
+        if x.ndim != 4 or x.shape[2] != 1:
+            super()._check_input_dim(x)
 
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
