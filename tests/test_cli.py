@@ -444,6 +444,9 @@ def test_synthetic_speech_is_made_where_it_is_asked_for(ask: Ask, tmp_path: Path
     made = {"folder": str(tmp_path / "z"), "words": ["yes", "no"], "variants": 1, "seed": 3}
     assert record == made
     assert "words to speak" in ask("data", "synth", tmp_path / "y", "--words", "Yes!").line
+    (tmp_path / "words.txt").write_text("yes\nno\n")
+    words = ("--words", tmp_path / "words.txt", "--variants", 1, "--json")
+    assert json.loads(ask("data", "synth", tmp_path / "w", *words).out)["words"] == ["yes", "no"]
 
 
 def test_a_public_archive_is_fetched_by_name(

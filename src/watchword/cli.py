@@ -249,7 +249,8 @@ def data_synth(
     folder: Annotated[Path, typer.Argument(help="Where to.")],
     *,
     words: Annotated[
-        str, typer.Option(help="Words, separated by commas; twelve, if not given.")
+        str,
+        typer.Option(help="Words, separated by commas, or a file of words; twelve, if not given."),
     ] = "",
     variants: Annotated[int, typer.Option(help="Training voices of each word.")] = 40,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
@@ -259,10 +260,9 @@ def data_synth(
     from watchword import data_jobs
     from watchword.console import Console
 
-    chosen = tuple(word.strip() for word in words.split(",") if word.strip())
     with Console(is_quiet=as_json) as console:
         record = data_jobs.synthesise(
-            folder, words=chosen, variants=variants, seed=seed, console=console
+            folder, words=words, variants=variants, seed=seed, console=console
         )
         console.answer(f"speech is in {record['folder']}")
     if as_json:

@@ -6,7 +6,7 @@ because all this is done before there is a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,20 +101,22 @@ def check(folder: Path, *, console: Console) -> CheckReport:
 
 
 def synthesise(
-    folder: Path, *, words: Sequence[str], variants: int, seed: int, console: Console
+    folder: Path, *, words: str, variants: int, seed: int, console: Console
 ) -> dict[str, Any]:
     """Make a command set with espeak-ng voices; return what was made and where.
 
     Args:
         folder: Where to.
-        words: Words; the demo's twelve where empty.
+        words: Words separated by commas or lines, or a file of them; the demo's twelve where empty.
         variants: Training voices of each word.
         seed: Seed.
         console: Where progress is shown.
     """
     from watchword.data import synth
 
-    spoken = tuple(words) or synth.DEMO_WORDS
+    is_file = "," not in words and Path(words).is_file()
+    given = Path(words).read_text(encoding="utf-8") if is_file else words
+    spoken = tuple(given.replace(",", " ").split()) or synth.DEMO_WORDS
     told = _bar(console, "speaking")
     made = synth.synthesise(folder, words=spoken, variants=variants, seed=seed, progress=told)
     return {"folder": str(made), "words": list(spoken), "variants": variants, "seed": seed}
