@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from watchword import audio, speech
+from watchword import audio, build, speech
 from watchword.config import CorpusSettings, Environment, Settings, parse_settings
-from watchword.data import archives
+from watchword.data import archives, batches
 from watchword.errors import ConfigError, DataError
 
 
@@ -153,3 +153,17 @@ def test_a_public_archive_is_fetched_if_its_folder_is_missing_or_empty(
     speech.find_folder(name, where)
     speech.find_folder(str(tmp_path / "elsewhere" / name), where)
     assert len(asked) == 2
+
+
+def test_an_evaluation_cuts_silence_where_its_keywords_are(corpus: Path, tmp_path: Path) -> None:
+    rows = [f"{split}.wav,{split}," for split in ("train", "valid", "test")]
+    listed(tmp_path / "noise", rows)
+    made = settings(
+        "task: {name: own, keywords: [yes, no]}\n"
+        "data: {corpora: [{folder: mine}, {folder: noise, is_background: true}]}"
+    )
+    corpora = speech.sources(made, Environment(datasets=tmp_path))
+    assert any(spoken.split == "valid" for spoken in corpora[0].store.manifest.utterances)
+    heard = {split: build.reader(made, corpora, split).background for split in ("train", "valid")}
+    assert heard["train"][:3_200].tolist() == [3_277] * 3_200  # 0.1 of full scale: the noise
+    assert np.array_equal(heard["valid"], batches.coloured_noise("valid"))  # mine has none

@@ -25,7 +25,7 @@ from watchword.config import (
 from watchword.data import batches, sampling
 from watchword.data.batches import Reader
 from watchword.data.manifest import Split
-from watchword.data.rows import Source
+from watchword.data.rows import Source, holds_keywords
 from watchword.data.sampling import Plan
 from watchword.errors import CheckpointError
 from watchword.sync import SyncBatchNorm
@@ -96,12 +96,21 @@ def plan(settings: Settings, corpora: Sequence[Source]) -> Plan:
 def reader(settings: Settings, corpora: Sequence[Source], split: Split) -> Reader:
     """Return what reads the audio of a split.
 
+    An evaluation cuts silence from the corpora whose keywords it counts: accuracy must not depend
+    on which noise a model was trained with.
+
     Args:
         settings: Which background recordings are held out.
         corpora: Prepared corpora.
         split: The split.
     """
-    noise = batches.background(corpora, split, hold_out=settings.data.hold_out_backgrounds)
+    task = settings.find_task()
+    noisy = [
+        source
+        for number, source in enumerate(corpora)
+        if split == "train" or holds_keywords(source, number, task, split)
+    ]
+    noise = batches.background(noisy, split, hold_out=settings.data.hold_out_backgrounds)
     return Reader(corpora, noise, split, settings.data.loud_silence and split == "train")
 
 

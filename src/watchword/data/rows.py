@@ -155,6 +155,18 @@ def candidates(source: Source, number: int, task: Task, split: Split) -> Clips:
     return _select(source, number, split, target, left_out)
 
 
+def holds_keywords(source: Source, number: int, task: Task, split: Split) -> bool:
+    """Tell whether a corpus has a clip of a keyword in a split.
+
+    Args:
+        source: The corpus.
+        number: Its index among the corpora.
+        task: The task.
+        split: The split.
+    """
+    return bool((candidates(source, number, task, split).target < len(task.keywords)).any())
+
+
 def never_heard(source: Source, number: int, task: Task, split: Split) -> Clips:
     """Return the clips of other words that training never hears; each counts as ``_unknown_``.
 
