@@ -81,6 +81,13 @@ def test_sentences_that_hold_a_word_are_heard_by_no_split(tmp_path: Path) -> Non
     assert heard == {"train": ["b.wav", "d.wav"], "valid": []}
 
 
+def test_words_that_training_never_hears_are_not_heard_within_sentences(tmp_path: Path) -> None:
+    listed(tmp_path / "read", ["a.wav,train,a House of nine", "b.wav,train,a mouse"])
+    made = settings("task: 12\ndata: {corpora: [{folder: read}]}")
+    (read,) = speech.sources(made, Environment(datasets=tmp_path))
+    assert read.ignored == {"a.wav"}
+
+
 def test_a_copy_is_not_heard_where_the_better_one_is_at_hand(corpus: Path, tmp_path: Path) -> None:
     for name in ("yes/a_nohash_0.wav", "yes/c_nohash_0.wav"):
         path = tmp_path / "rebuilt" / name

@@ -39,7 +39,13 @@ def sources(settings: Settings, environment: Environment, told: Told = quiet) ->
         DataError: If a folder is missing or holds no speech.
     """
     found = [
-        source(corpus, environment, train_on_dropped=settings.data.train_on_dropped, told=told)
+        source(
+            corpus,
+            environment,
+            train_on_dropped=settings.data.train_on_dropped,
+            never_heard=settings.find_task().never_heard,
+            told=told,
+        )
         for corpus in settings.data.corpora
     ]
     found = _without_copies(settings.data.corpora, found)
@@ -68,7 +74,12 @@ def _without_copies(corpora: Sequence[CorpusSettings], found: Sequence[Source]) 
 
 
 def source(
-    corpus: CorpusSettings, environment: Environment, *, train_on_dropped: bool, told: Told = quiet
+    corpus: CorpusSettings,
+    environment: Environment,
+    *,
+    train_on_dropped: bool,
+    never_heard: Sequence[str] = (),
+    told: Told = quiet,
 ) -> Source:
     """Return one corpus, downloaded and prepared if it is not.
 
@@ -76,6 +87,7 @@ def source(
         corpus: Its section of the settings.
         environment: Where data lives.
         train_on_dropped: Whether training hears clips that v0.02 of Speech Commands dropped.
+        never_heard: Words of the task that training never hears, within sentences neither.
         told: Called with what is done, how much of it, and of how much.
 
     Raises:
@@ -99,7 +111,7 @@ def source(
         leave_out=left_out if train_on_dropped else left_out | store.manifest.dropped,
         is_rebuilt=corpus.is_rebuilt,
         splits=corpus.splits,
-        ignored=_holding(store.manifest.utterances, corpus.without),
+        ignored=_holding(store.manifest.utterances, [*corpus.without, *never_heard]),
         is_background=corpus.is_background,
     )
 
