@@ -152,3 +152,37 @@ def test_layers_follow_the_layout_of_their_input(stride: int) -> None:
         assert plain.is_contiguous()
         assert layout.is_frames_first(turned)
         torch.testing.assert_close(plain, turned)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("batch", "channels", "frames"), [(128, 24, 48), (3, 5, 7), (2, 1, 1)])
+def test_compiled_normalisation_is_as_exact_as_that_of_torch(
+    batch: int, channels: int, frames: int
+) -> None:
+    x = torch.randn(batch, channels, frames).relu() + 3
+    compiled, plain, exact = (layout.BatchNorm1d(channels) for _ in range(3))
+    found = normalised(compiled, layout.frames_first(x))
+    torchs = normalised(plain, x)
+    for name, value in normalised(exact.double(), x.double()).items():
+        scale = value.abs().max().clamp_min(1e-3)
+        error = (found[name].double() - value).abs().max() / scale
+        # float32 keeps seven digits; what is summed over thousands of rows may lose one
+        assert error <= max(2e-6, 4 * (torchs[name].double() - value).abs().max() / scale), name
+
+
+def normalised(norm: layout.BatchNorm1d, x: Tensor) -> dict[str, Tensor]:
+    """Return output, gradients and statistics of one normalisation."""
+    x = x.detach().requires_grad_()
+    y = norm(x)
+    y.backward(torch.linspace(0, 50, y.numel(), dtype=y.dtype).sin().view(y.shape) + 0.1)
+    assert x.grad is not None
+    assert norm.weight.grad is not None
+    assert norm.bias.grad is not None
+    return {
+        "output": y.detach(),
+        "input": x.grad,
+        "gain": norm.weight.grad,
+        "offset": norm.bias.grad,
+        "mean": norm.running_mean,
+        "variance": norm.running_var,
+    }

@@ -20,6 +20,7 @@ from watchword.chain import to_waveforms
 from watchword.config import Settings
 from watchword.data.batches import Reader
 from watchword.data.rows import Clips
+from watchword.models import fused
 from watchword.models.layout import frames_first
 from watchword.progress import part_of
 from watchword.teach import teachers
@@ -92,17 +93,22 @@ class Hearing:
         rng = np.random.default_rng(self.place(asked))
         rng.integers(2**62)  # dropout's
         heard = self.hear(asked.clips, rng, part_of(len(asked.clips), rank, processes))
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or not fused.is_compiled():
             return heard
         return Heard(frames_first(heard.features), heard.soft, heard.targets)
 
-    def dropout_seed(self, asked: Batch) -> int:
-        """Return the seed of a step's dropout.
+    def seed_dropout(self, asked: Batch, rank: int = 0) -> None:
+        """Set torch's random numbers for a step, which are those of dropout.
 
         Args:
             asked: The step.
+            rank: Number of the process, from 0; each drops others.
         """
-        return int(np.random.default_rng(self.place(asked)).integers(2**62))
+        seed = int(np.random.default_rng(self.place(asked)).integers(2**62)) + rank
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # asks no other device: 0.4 ms less
+        else:
+            torch.manual_seed(seed)
 
     def place(self, asked: Batch) -> list[int]:
         """Return what the random numbers of a step are a function of.

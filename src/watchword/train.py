@@ -165,7 +165,7 @@ class Run:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        torch.manual_seed(self.hearing.dropout_seed(step) + self.fabric.global_rank)
+        self.hearing.seed_dropout(step, self.fabric.global_rank)
         count = len(step.clips)
         logits = self.wrapped(heard.features)  # (clips, classes)
         losses = F.cross_entropy(

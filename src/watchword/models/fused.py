@@ -108,7 +108,7 @@ class FusedLambda(torch.autograd.Function):
         call(LAMBDA, "lambda_backward", context.sizes, z, *moments, *given, gradient, of_z, *sums)
         of_gain, of_offset, of_embedding = (total[0] for total in sums)
         norm = *moments, given[0], context.sizes.eps
-        told = z, *_sides(z), len(of_gain), *norm, of_gain, of_offset, of_z
+        told = z, *_sides(z), len(of_gain), *norm, of_gain, of_offset, of_z, of_z
         call(COLUMNS, "column_gradients", *told)
         of_image, of_weight, _ = torch.ops.aten.convolution_backward(
             *(_image(of_z), _image(rows), weight[:, :, None, None], None, (1, 1), (0, 0), (1, 1)),
@@ -134,6 +134,49 @@ def _rows(image: Tensor) -> Tensor:
 def _sides(rows: Tensor) -> tuple[int, int]:
     """Return how many rows there are, and columns."""
     return rows.shape[0] * rows.shape[1], rows.shape[2]
+
+
+class FusedNorm(torch.autograd.Function):
+    """Normalise columns over all rows."""
+
+    @staticmethod
+    def forward(
+        context: Any, rows: Tensor, gain: Tensor, offset: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return normalised rows, and mean and variance of each column.
+
+        Args:
+            context: Keeps what the way back needs.
+            rows: Shape ``(batch, frames, columns)``, contiguous.
+            gain: What a normalised column is multiplied by.
+            offset: What is then added.
+            eps: Added to the variance.
+        """
+        moments, y = rows.new_empty(2, len(gain)), torch.empty_like(rows)
+        call(COLUMNS, "column_moments", rows, *_sides(rows), len(gain), *moments)
+        call(COLUMNS, "column_apply", rows, *_sides(rows), *moments, gain, offset, eps, y)
+        context.save_for_backward(rows, gain, moments)
+        context.eps = eps
+        context.mark_non_differentiable(moments)
+        return y, moments
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of rows, gain and offset.
+
+        Args:
+            context: As kept by ``forward``.
+            gradient: Of the normalised rows.
+        """
+        rows, gain, moments = context.saved_tensors
+        gradient = gradient.contiguous()
+        of_rows, (of_gain, of_offset) = torch.empty_like(rows), torch.empty_like(moments)
+        sums = of_gain, of_offset
+        call(COLUMNS, "column_sums", rows, *_sides(rows), moments[0], gradient, *sums)
+        told = rows, *_sides(rows), len(gain), *moments, gain, context.eps, *sums, gradient, of_rows
+        call(COLUMNS, "column_gradients", *told)
+        return of_rows, of_gain, of_offset, None
 
 
 def call(source: Path, name: str, *arguments: Tensor | Sizes | int | float) -> None:

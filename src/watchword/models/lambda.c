@@ -26,9 +26,7 @@ typedef struct {
 } Sizes;
 
 /* Heads, and blocks in a row of width, scope and depth. */
-typedef struct {
-    long heads, width, scope, depth;
-} Blocks;
+typedef struct { long heads, width, scope, depth; } Blocks;
 
 /* What a thread works on: clips from first to last. */
 typedef struct {
@@ -274,6 +272,7 @@ INLINE void backward_clip(Room *r, const Work *w, long clip, const Blocks of) {
     load(r, s, z, of);
     memset(r->dvalues, 0, padded_frames(s) * of.width * sizeof(vec));
     memset(r->dcontent, 0, s.depth * of.width * sizeof(vec));
+    memset(r->dtaps, 0, s.depth * of.scope * sizeof(vec));
     for (long v = 0; v < s.width; v++) {
         for (long m = 0; m < padded_frames(s); m++)
             r->across[v * across_of(s) + m] = floats_at(r->values, of.width, m)[v];
@@ -288,18 +287,22 @@ INLINE void backward_clip(Room *r, const Work *w, long clip, const Blocks of) {
         back_to_queries(r, s, n, dz + n * row, of);
     }
     back_to_keys(r, s, dz, of);
+    float offset[normed], gain[normed]; /* sums of a clip first: more exact */
+    memset(offset, 0, sizeof offset);
+    memset(gain, 0, sizeof gain);
     for (long n = 0; n < s.frames; n++)
         for (long i = 0; i < normed; i++) {
-            w->doffset[i] += dz[n * row + i];
-            w->dgain[i] += dz[n * row + i] * (z[n * row + i] - w->mean[i]);
+            offset[i] += dz[n * row + i];
+            gain[i] += dz[n * row + i] * (z[n * row + i] - w->mean[i]);
         }
+    for (long i = 0; i < normed; i++) w->doffset[i] += offset[i], w->dgain[i] += gain[i];
+    for (long k = 0; k < s.depth; k++)
+        for (long j = 0; j < s.scope; j++)
+            w->dembedding[k * s.scope + j] += floats_at(r->dtaps, of.scope, k)[j];
 }
 
 INLINE void work_clip(Room *r, const Work *w, long clip, const Blocks of) {
-    if (w->g)
-        backward_clip(r, w, clip, of);
-    else
-        forward_clip(r, w, clip, of);
+    w->g ? backward_clip(r, w, clip, of) : forward_clip(r, w, clip, of);
 }
 
 static void *work_part(void *given) {
@@ -319,9 +322,6 @@ static void *work_part(void *given) {
             work_clip(&r, w, clip, (Blocks){4, 2, 2, 1});
         else
             work_clip(&r, w, clip, of);
-    for (long k = 0; w->g && k < s.depth; k++)
-        for (long j = 0; j < s.scope; j++)
-            w->dembedding[k * s.scope + j] += floats_at(r.dtaps, of.scope, k)[j];
     free(r.all);
     return 0;
 }
