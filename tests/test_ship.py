@@ -135,6 +135,13 @@ def test_the_card_says_what_the_reports_say(place: Path) -> None:
     assert "98 frames, the features of 1 s (16,000 samples)" in card
 
 
+def test_a_weakness_that_no_report_can_know_comes_first(ask: Ask, tmp_path: Path) -> None:
+    run, note = finished_run(tmp_path / "out"), "It has never met a child."
+    ask("ship", run, "--name", "demo-12", "--into", tmp_path, "--note", note)
+    assert f"## Known weaknesses\n\n- {note}\n- " in text(tmp_path / "demo-12", "card.md")
+    assert facts(tmp_path / "demo-12")["notes"] == [note]
+
+
 def test_mean_and_deviation_by_hand() -> None:
     """Of 120 clips 119, 116, 120: mean 118 ⅓, squares 0.44 + 5.44 + 2.78, √(8.67 / 2) = 2.08."""
     assert mean_and_deviation([119 / 120, 116 / 120, 120 / 120]) == "98.6 ± 1.7 %"
@@ -144,6 +151,7 @@ def test_mean_and_deviation_by_hand() -> None:
 def test_one_seed_has_no_deviation(tmp_path: Path) -> None:
     ship.ship([finished_run(tmp_path / "out")], "demo-12", tmp_path)
     card = text(tmp_path / "demo-12", "card.md")
+    assert facts(tmp_path / "demo-12")["notes"] == []
     assert "there is one seed, so that how far another one would be off is not known" in card
     assert "±" not in card
 

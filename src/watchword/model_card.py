@@ -40,6 +40,11 @@ def measures(report: Record) -> dict[str, Record]:
     return {what: {key: row[key] for key in keys if key in row} for what, row in found.items()}
 
 
+def _list(lines: Sequence[str]) -> str:
+    """Return lines as a list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def markdown(
     facts: Record,
     reports: Mapping[str, Record],
@@ -66,7 +71,7 @@ def markdown(
         _classes(reports),
         *(_robust(robust) if robust else []),
         "## Known weaknesses",
-        "\n".join(f"- {line}" for line in weaknesses(reports, facts["rebuilt"], robust)),
+        _list([*facts["notes"], *weaknesses(reports, facts["rebuilt"], robust)]),
         "## Data and licence",
         *_data(facts),
         "## Recipe",

@@ -55,13 +55,16 @@ def ship(
     into: Annotated[
         Path | None, typer.Option(help="Where its folder shall be; the package, if not given.")
     ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="A weakness that no report can know, a sentence.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a model of this package of the run that is best on validation, with its card."""
     from watchword import ship as room
     from watchword.console import Console
 
-    record = room.ship([*runs, *(seeds or [])], name, into)
+    record = room.ship([*runs, *(seeds or [])], name, into, notes=note or ())
     if as_json:
         print(json.dumps(record))
         return

@@ -48,7 +48,9 @@ class Seed:
         return float(self.model.provenance.get("valid_accuracy", 0.0))
 
 
-def ship(runs: Sequence[Path], name: str, into: Path | None = None) -> dict[str, Any]:
+def ship(
+    runs: Sequence[Path], name: str, into: Path | None = None, *, notes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write the best of some runs as a shipped model, whole or not at all.
 
     Args:
@@ -56,6 +58,7 @@ def ship(runs: Sequence[Path], name: str, into: Path | None = None) -> dict[str,
             validation is shipped, the others say how far seeds spread.
         name: Name of the model: small letters, digits and hyphens.
         into: Where its folder shall be; the package's own place where not given.
+        notes: Weaknesses that no report can know, a sentence each.
 
     Returns:
         Name, folder, bytes, the seed that was shipped and all seeds.
@@ -72,7 +75,7 @@ def ship(runs: Sequence[Path], name: str, into: Path | None = None) -> dict[str,
     seeds = [_read(run) for run in dict.fromkeys(run.resolve() for run in runs)]
     _refuse_mixed(seeds)
     best = max(seeds, key=lambda seed: seed.valid_accuracy)
-    files = dict(_files(name, best, seeds))
+    files = dict(_files(name, best, seeds, notes))
     with folder_written_whole(folder) as part:
         for file, content in files.items():
             write_whole(part / file, content)
@@ -195,7 +198,9 @@ def _recipe(seed: Seed) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------- what goes
 
 
-def _files(name: str, best: Seed, seeds: Sequence[Seed]) -> Iterator[tuple[str, bytes]]:
+def _files(
+    name: str, best: Seed, seeds: Sequence[Seed], notes: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of every file of a shipped model, the facts last."""
     model = without_places(best.model)
     answers = _report_folder(best.folder, model.settings.find_task().name, "test")
@@ -211,6 +216,7 @@ def _files(name: str, best: Seed, seeds: Sequence[Seed]) -> Iterator[tuple[str, 
             f"model has at most {MOST_BYTES:,}: train a narrower one"
         )
     facts = _facts(name, model, best, seeds) | {
+        "notes": list(notes),
         "bytes": size,
         "sha256": {file: hashlib.sha256(data).hexdigest() for file, data in content.items()},
     }
