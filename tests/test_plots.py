@@ -292,7 +292,6 @@ def test_a_script_draws_what_the_command_draws(
         (["plot_confusion.py", "nothing", "--out", "x"], "x names no PNG"),
         (["plot_training_curves.py", "nothing"], "cannot be read as a training log"),
         (["debug_sizes.py", "--frames", "1"], "needed at least 3"),
-        (["debug_sizes.py", "--rounds", "0"], "--threads 1 and --rounds 0 were given, and both"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
