@@ -287,10 +287,10 @@ def test_a_script_draws_what_the_command_draws(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["plot_roc_det.py", "nothing"], "no such file"),
+        (["plot_roc_det.py", "nothing"], "nothing is no file, and no model is called"),
         (["plot_roc_det.py", ".", "--out", "x.pdf"], "x.pdf names no PNG"),
         (["plot_confusion.py", "nothing", "--out", "x"], "x names no PNG"),
-        (["plot_training_curves.py", "nothing"], "cannot be read as a training log"),
+        (["plot_training_curves.py", "nothing"], "nothing is no file, and no model is called"),
         (["debug_sizes.py", "--frames", "1"], "needed at least 3"),
     ],
 )
