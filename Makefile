@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Try: make PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,synth,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,mic,synth,dev]'
 	@touch $@
 
 demo: $(STAMP) ## speak a small command set, train on it, evaluate, draw, and print where the report is
@@ -63,7 +63,7 @@ constraints: ## resolve the versions in constraints.txt anew
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.4'
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
-	  --extra train --extra synth --extra dev --constraint constraints.in --output-file constraints.txt pyproject.toml
+	  --extra export --extra mic --extra synth --extra dev --constraint constraints.in --output-file constraints.txt pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt
 
 clean: ## remove the environment and what the demo made

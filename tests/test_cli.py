@@ -563,7 +563,7 @@ def test_our_own_mistakes_are_not_hidden(ask: Ask, monkeypatch: pytest.MonkeyPat
     ("package", "words", "extra"),
     [
         ("requests", ["data", "fetch", "speech_commands_v0.01", "--env", "env.yml"], "train"),
-        ("matplotlib", ["plot", "roc", "."], "train"),
+        ("matplotlib", ["plot", "roc", "."], "plot"),
         ("torch", ["info"], "train"),
         ("espeakng_loader", ["data", "synth", "x"], "synth"),
     ],

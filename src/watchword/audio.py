@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from watchword.errors import AudioError, DataError
-from watchword.units import SAMPLE_RATE_HZ, Hz
+from watchword.units import SAMPLE_RATE_HZ, Hz, Seconds
 
 Waveform = NDArray[np.float32]
 Pcm = NDArray[np.int16]
@@ -29,6 +30,9 @@ FULL_SCALE: Final = 32_768  # what a sample of 1.0 is in 16-bit PCM
 # are of another scale, such as integers stored as floats.
 MAX_DECODED: Final = 2.0
 MAX_WAVEFORM: Final = 1.0 + 1e-3
+# TypeError: a name in .raw, which cannot be opened alone; MemoryError: a header that claims
+# terabytes
+UNDECODABLE: Final = (soundfile.SoundFileError, OSError, TypeError, MemoryError)
 
 
 def read(path: str | Path) -> tuple[Waveform, Hz, int]:
@@ -53,6 +57,86 @@ def read(path: str | Path) -> tuple[Waveform, Hz, int]:
     return conform(samples, rate_hz, what=str(path)), rate_hz, samples.shape[1]
 
 
+def blocks(path: str | Path, block_s: Seconds = 4.0) -> Iterator[Waveform]:
+    """Yield the audio of a file piece by piece, as ``read`` would return it whole.
+
+    A day of audio needs no more memory than a block. What came before a damaged place is yielded
+    before the error.
+
+    Args:
+        path: A file in any format that libsndfile reads.
+        block_s: Seconds of a piece; pieces of resampled files differ a little.
+
+    Yields:
+        Waveforms, shape ``(samples,)``, at 16 kHz in [-1, 1].
+
+    Raises:
+        AudioError: As ``read``.
+    """
+    what, total = str(path), 0
+    for samples, rate_hz, is_last in _decoded(path, block_s):
+        mono = _mono(samples, what)
+        if rate_hz != SAMPLE_RATE_HZ:
+            if not total:
+                resample = soxr.ResampleStream(
+                    rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
+                )
+            mono = resample.resample_chunk(mono, last=is_last)
+        total += len(samples)
+        yield np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+    if not total:
+        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+
+
+def _decoded(path: str | Path, block_s: Seconds) -> Iterator[tuple[NDArray[np.float32], Hz, bool]]:
+    """Yield decoded samples ``(samples, channels)``, their rate, and whether they are the last."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            count = max(1, round(block_s * file.samplerate))
+            samples = file.read(count, dtype="float32", always_2d=True)
+            while len(samples):
+                after = file.read(count, dtype="float32", always_2d=True)
+                yield samples, file.samplerate, not len(after)
+                samples = after
+    except UNDECODABLE as error:
+        raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
+
+
+def chunk(samples: NDArray[Any]) -> Waveform:
+    """Return a piece of a stream as a waveform: the gate for what programs feed.
+
+    Args:
+        samples: Audio at 16 kHz, int16 or float in [-1, 1], shape ``(samples,)``; none is a piece.
+
+    Returns:
+        The waveform; the overshoot of floats is cut to [-1, 1].
+
+    Raises:
+        AudioError: If it has another type or shape, NaN, infinite values, or values of another
+            scale.
+
+    Example:
+        >>> chunk(np.array([16_384, -32_768], np.int16))
+        array([ 0.5, -1. ], dtype=float32)
+    """
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        raise AudioError(
+            f"a chunk of shape {samples.shape} came in, needed (samples,) of one channel: average "
+            "the channels first"
+        )
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) * np.float32(1 / FULL_SCALE)
+    if samples.dtype.kind != "f":
+        raise AudioError(
+            f"a chunk of type {samples.dtype} came in, needed int16 or float in [-1, 1]: convert it"
+        )
+    if samples.size:
+        _refuse_values(samples, MAX_DECODED, "a chunk")
+    waveform: Waveform = np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False)
+    return waveform
+
+
 def decode(path: str | Path) -> tuple[NDArray[np.float32], Hz]:
     """Return the samples of a file as they are stored, and its rate.
 
@@ -68,9 +152,7 @@ def decode(path: str | Path) -> tuple[NDArray[np.float32], Hz]:
     try:
         with soundfile.SoundFile(path) as file:
             return file.read(dtype="float32", always_2d=True), file.samplerate
-    # TypeError: a name in .raw, which cannot be opened alone; MemoryError: a header that claims
-    # terabytes
-    except (soundfile.SoundFileError, OSError, TypeError, MemoryError) as error:
+    except UNDECODABLE as error:
         raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
 
 
@@ -88,10 +170,7 @@ def conform(samples: NDArray[np.float32], rate_hz: Hz, *, what: str = "the audio
     Raises:
         AudioError: If there are no samples, or values that are not finite or of another scale.
     """
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    if mono.size == 0:
-        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
-    _refuse_values(mono, MAX_DECODED, what)
+    mono = _mono(samples, what)
     if rate_hz != SAMPLE_RATE_HZ:
         mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     if mono.size == 0:
@@ -100,6 +179,15 @@ def conform(samples: NDArray[np.float32], rate_hz: Hz, *, what: str = "the audio
             f"{SAMPLE_RATE_HZ:,} Hz; remove it or record it again"
         )
     return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+
+
+def _mono(samples: NDArray[np.float32], what: str) -> NDArray[np.float32]:
+    """Return the mean of the channels, ``(samples,)``, if it is audio."""
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if mono.size == 0:
+        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+    _refuse_values(mono, MAX_DECODED, what)
+    return mono
 
 
 def write(path: str | Path, waveform: NDArray[np.floating[Any]]) -> None:

@@ -48,7 +48,7 @@ def matplotlib(module: str) -> Any:
     try:
         return importlib.import_module(f"matplotlib.{module}")
     except ImportError as fault:
-        raise missing_extra("matplotlib", "train") from fault
+        raise missing_extra("matplotlib", "plot") from fault
 
 
 def sheet(width_in: float, height_in: float, **layout: Any) -> tuple[Figure, list[Axes]]:

@@ -18,6 +18,14 @@ import typer
 
 from watchword.errors import WatchwordError, missing_extra
 from watchword.model_commands import MODELS_EXAMPLE, SHIP_EXAMPLE, models, ship
+from watchword.spot_commands import (
+    EXPORT_EXAMPLE,
+    LISTEN_EXAMPLE,
+    SPOT_EXAMPLE,
+    export,
+    listen,
+    spot,
+)
 from watchword.study.command import EXAMPLE as STUDY_EXAMPLE
 from watchword.study.command import study
 
@@ -36,7 +44,13 @@ app.add_typer(plot_app, name="plot")
 
 # typer brings a click of its own or uses the one installed, by version: the root of its complaints
 Complaint: Any = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
-EXTRAS = {"espeakng_loader": "synth"}
+EXTRAS = {
+    "espeakng_loader": "synth",
+    "matplotlib": "plot",
+    "onnx": "export",
+    "onnxscript": "export",
+    "sounddevice": "mic",
+}
 INTERRUPTED = 130
 
 Overrides = Annotated[
@@ -151,6 +165,9 @@ def evaluate(
         print(json.dumps(record))
 
 
+app.command(epilog=SPOT_EXAMPLE)(spot)
+app.command(epilog=LISTEN_EXAMPLE)(listen)
+app.command(epilog=EXPORT_EXAMPLE)(export)
 app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=MODELS_EXAMPLE)(models)
 app.command(epilog=SHIP_EXAMPLE)(ship)

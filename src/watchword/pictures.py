@@ -8,7 +8,7 @@ to both.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,13 +28,16 @@ from watchword.canvas import (
 )
 from watchword.errors import DataError
 from watchword.scores import run_names
-from watchword.units import SAMPLE_RATE_HZ, Decibels, Hz, Seconds
+from watchword.units import SAMPLE_RATE_HZ, Decibels, Hz, Samples, Seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LOG_NAME: Final = "metrics.jsonl"
+QUIET_DB: Final = -90.0
+LOUD_ENOUGH: Final = 0.1
+"""Score from which a keyword gets a line of its own."""
 SPIKE: Final = 20.0
 """How many times the median a loss must reach for a logarithmic axis."""
 
@@ -173,13 +176,75 @@ def noise_mixing(
         wave.plot(np.arange(len(signal)) / sample_rate_hz, signal, color=INK, linewidth=0.5)
         wave.set(ylim=(-1.05 * reach, 1.05 * reach), xlim=(0, duration_s))
         extent = (0, duration_s, 0, sample_rate_hz / 2000)
-        levels = _spectrogram_db(signal)
+        levels = spectrogram_db(signal)
         image.imshow(
             levels, origin="lower", aspect="auto", cmap="Greys", extent=extent, vmin=-90, vmax=0
         )
         last = row == len(names) - 1
         caption(wave, name, "time (s)" if last else "", "amplitude")
         caption(image, "", "time (s)" if last else "", "kHz")
+    return figure
+
+
+def listening(
+    levels_db: NDArray[np.floating[Any]],
+    scores: Mapping[str, NDArray[np.floating[Any]]],
+    times_s: NDArray[np.floating[Any]],
+    thresholds: Mapping[str, float],
+    detections: Sequence[tuple[str, Seconds]],
+    duration_s: Seconds,
+    *,
+    title: str = "",
+) -> Figure:
+    """Draw what was heard in a recording: its spectrogram, the scores, and the detections.
+
+    Keywords whose scores stay below a tenth share the palest line.
+
+    Args:
+        levels_db: Spectrogram, shape ``(bins, columns)``, from 0 to 8 kHz.
+        scores: Of each keyword, shape ``(scores,)``.
+        times_s: When each score was due.
+        thresholds: Of each keyword.
+        detections: Keyword and time of each.
+        duration_s: Length of the recording.
+        title: What stands above.
+    """
+    layout = {"nrows": 2, "sharex": True, "height_ratios": [3, 2]}
+    figure, (sound, panel) = sheet(min(14.0, 6.0 + duration_s / 10), 4.4, **layout)
+    sound.imshow(
+        levels_db,
+        origin="lower",
+        aspect="auto",
+        cmap="Greys",
+        extent=(0, duration_s, 0, SAMPLE_RATE_HZ / 2_000),
+        vmin=QUIET_DB,
+        vmax=float(levels_db.max(initial=QUIET_DB + 1)),
+    )
+    caption(sound, title, "", "kHz")
+    heard = [word for word, values in scores.items() if values.max(initial=0.0) >= LOUD_ENOUGH]
+    for word, values in scores.items():
+        if word not in heard:
+            panel.plot(times_s, values, color=FAINT, linewidth=0.8)
+    for place, word in enumerate(heard):
+        look = {**STROKES[place % len(STROKES)], "marker": "", "linewidth": 1.3}
+        panel.plot(times_s, scores[word], label=word, **look)
+    for level in sorted({round(thresholds[word], 6) for word in scores}):
+        panel.axhline(level, color=PALE, linewidth=0.7, linestyle=":")
+    for word, time_s in detections:
+        for one in (sound, panel):
+            one.axvline(time_s, color=INK, linewidth=0.8)
+        panel.annotate(
+            word,
+            (time_s, 1.02),
+            xycoords=("data", "axes fraction"),
+            fontsize=FONT_POINTS - 1,
+            ha="center",
+            color=INK,
+        )
+    panel.set_xlim(0, duration_s)
+    panel.set_ylim(0, 1.02)
+    caption(panel, "", "seconds", "score")
+    legend(panel, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -251,10 +316,17 @@ def _draw_content(
     legend(over, loc="upper right", ncols=3, frameon=True, framealpha=0.9)
 
 
-def _spectrogram_db(signal: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return levels in dB against the loudest sine possible, shape ``(bins, frames)``."""
+def spectrogram_db(
+    signal: NDArray[np.floating[Any]], hop_samples: Samples = 128
+) -> NDArray[np.float64]:
+    """Return levels in dB against the loudest sine possible, shape ``(bins, frames)``.
+
+    Args:
+        signal: Audio at 16 kHz, shape ``(samples,)``.
+        hop_samples: Samples between two frames.
+    """
     window = np.hanning(512)
     padded = np.pad(np.asarray(signal, dtype=np.float64), 256)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::128] * window
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::hop_samples] * window
     magnitudes = np.abs(np.fft.rfft(frames)).T / (window.sum() / 2)
     return np.asarray(20 * np.log10(np.maximum(magnitudes, 1e-6)))

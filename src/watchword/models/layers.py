@@ -205,19 +205,19 @@ class TemporalLambda(nn.Module):
 
     def _weights(self, queries: Tensor) -> Tensor:
         """Return Q · E, the weight of each tap of the scope for each frame, ``(b, h n, u r)``."""
-        embedding = self.embedding.flatten(1).expand(len(queries), -1, -1)  # spares a copy of Q
+        embedding = self.embedding.flatten(1).expand(queries.shape[0], -1, -1)  # spares a copy of Q
         return queries.flatten(2).transpose(1, 2) @ embedding
 
     def _window(self, queries: Tensor, values: Tensor) -> Tensor:
         """Return the position path by weighted sums over windows of values, ``(b, v, h n)``."""
         windows = F.pad(values, (self.scope // 2, self.scope // 2)).unfold(-1, self.scope, 1)
-        shape = (len(values), self.heads, values.shape[3], self.intra_depth, self.scope)
+        shape = (values.shape[0], self.heads, values.shape[3], self.intra_depth, self.scope)
         weights = self._weights(queries).view(shape)
         return torch.einsum("bhnur,bvunr->bvhn", weights, windows).flatten(2)
 
     def _skew(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return both paths, Q · E placed in a frames × frames map, ``(b, v, h n)``."""
-        shape = (len(values), self.heads, values.shape[3], self.intra_depth, self.scope)
+        shape = (values.shape[0], self.heads, values.shape[3], self.intra_depth, self.scope)
         taps = self._weights(queries).view(shape)  # (b, h, n, u, r)
         content = self._content(queries, keys, values)
         y: Tensor = SkewedProduct.apply(content, taps, values)  # type: ignore[no-untyped-call]  # torch gives it no types
@@ -256,7 +256,9 @@ class TemporalLambda(nn.Module):
         frames = queries.shape[3]
         total = self.toeplitz(frames) + keys.unsqueeze(1)  # (b, n, k, u, m)
         rows = queries.permute(0, 3, 2, 1) @ total.flatten(3)  # (b, n, h, u m)
-        return rows.transpose(1, 2).reshape(len(rows), self.heads, frames, self.intra_depth, frames)
+        return rows.transpose(1, 2).reshape(
+            rows.shape[0], self.heads, frames, self.intra_depth, frames
+        )
 
     def _map(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return both paths by one map, ``(b, v, h n)``."""

@@ -6,6 +6,7 @@ torch: all that a table shows lies in ``card.json`` beside the weights. Each mod
 here, written by ``watchword ship``; there may be none.
 
     NAME/model.safetensors   weights with settings, labels and provenance: a checkpoint
+    NAME/model.watchword     the same to listen with, without torch: a bundle
     NAME/card.json           what the model is, for programs, and the SHA-256 of what can be loaded
     NAME/card.md             the same for people
     NAME/config.yml          the settings that train it again
@@ -28,10 +29,12 @@ FOLDER = Path(__file__).parent
 CARD: Final = "card.json"
 PAGE: Final = "card.md"
 WEIGHTS: Final = "model.safetensors"
+BUNDLE: Final = "model.watchword"
 SETTINGS: Final = "config.yml"
 LOG: Final = "metrics.jsonl"
 ANSWERS: Final = "scores.npz"
-HASHED: Final = (WEIGHTS, LOG, ANSWERS)
+HASHED: Final = (WEIGHTS, BUNDLE, LOG, ANSWERS)
+CHECKPOINTS: Final = (".safetensors", ".pth.tar", ".pth", ".pt", ".ckpt")
 FORMAT: Final = 1
 LISTED: Final = ("name", "architecture", "task", "parameters", "macs", "bytes", "licence")
 """What ``watchword models`` tells of each."""
@@ -145,6 +148,23 @@ def find(path: Path, part: str = WEIGHTS) -> Path:
     if str(path) not in names():
         raise CheckpointError(f"{path} is no file, and {_unknown(str(path))}")
     return checked(FOLDER / path / part)
+
+
+def find_bundle(path: Path) -> Path:
+    """Return a path as it is, or the bundle of the shipped model that it names.
+
+    Args:
+        path: A path or a name.
+
+    Raises:
+        CheckpointError: As ``find``, or if it is a checkpoint and no bundle.
+    """
+    found = find(path, BUNDLE) if not path.is_dir() else path
+    if found.name.endswith(CHECKPOINTS):
+        raise CheckpointError(
+            f"{path} is a checkpoint, and listening needs a bundle: watchword export {path}"
+        )
+    return found
 
 
 def checked(path: Path) -> Path:

@@ -1,0 +1,229 @@
+"""Posteriors over time → detections: the one place that says when a keyword was heard.
+
+In come posteriors, one row every score hop, out go detections. A room because the microphone, the
+server and the evaluation must mean the same by *detection*, and because its arithmetic can be
+redone by hand:
+
+* The **score** of a keyword is the mean of its posterior over the last ``smoothing_scores`` rows,
+  or over as many as there have been.
+* A **burst** is a run of scores at or above the threshold. Its first score fires, be it the first
+  of the stream.
+* After a detection the keyword **rests** for ``refractory_ms``: a burst that begins in that time
+  does not fire, however long it lasts.
+
+State is a value: the same rows give the same detections, in whatever pieces they come.
+
+Source:
+    SPEC §7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchword.errors import ConfigError, nearest
+
+Posteriors = NDArray[np.float32]
+LONGEST_SMOOTHING: Final = 1_000
+"""Scores; at 80 ms each more than a minute, beyond which nothing is a keyword."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Where and how a keyword is decided.
+
+    Args:
+        threshold: Score from which it counts as heard, in (0, 1].
+        smoothing_scores: Rows a score is the mean of, at least 1.
+        refractory_ms: How long it rests after a detection, at least 0.
+
+    Raises:
+        ConfigError: If a number lies outside its range.
+
+    Example:
+        >>> OperatingPoint(threshold=0.8).smoothing_scores
+        3
+    """
+
+    threshold: float = 0.7
+    smoothing_scores: int = 3
+    refractory_ms: float = 1_000.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not 0 < self.threshold <= 1:
+            raise ConfigError(
+                f"a threshold of {self.threshold:g} was given, needed above 0 and at most 1: "
+                "scores are means of posteriors"
+            )
+        if not 1 <= self.smoothing_scores <= LONGEST_SMOOTHING:
+            raise ConfigError(
+                f"smoothing over {self.smoothing_scores} scores was asked for, needed from 1 to "
+                f"{LONGEST_SMOOTHING:,}: 1 is none at all"
+            )
+        if not 0 <= self.refractory_ms < float("inf"):
+            raise ConfigError(
+                f"a refractory period of {self.refractory_ms:g} ms was given, needed a finite time "
+                "from 0 on"
+            )
+
+    def changed(self, **values: float | int | None) -> OperatingPoint:
+        """Return the point with some numbers changed; what is None stays.
+
+        Args:
+            **values: New numbers by name.
+        """
+        changes: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A keyword that was heard.
+
+    Args:
+        keyword: Which.
+        time_s: When, in seconds of the stream: the end of the audio that the score had heard.
+        score: Its score then.
+    """
+
+    keyword: str
+    time_s: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a decision remembers of a stream.
+
+    Args:
+        recent: The last rows that smoothing still needs, shape ``(rows, keywords)``.
+        above: Whether each keyword's last score was at or above its threshold.
+        fired: Row of each keyword's last detection, far in the past where there was none.
+        rows: Rows heard so far.
+    """
+
+    recent: Posteriors
+    above: NDArray[np.bool_]
+    fired: NDArray[np.int64]
+    rows: int
+
+
+class Decision:
+    """Decides for some keywords, each at its operating point.
+
+    Args:
+        points: Keywords with their operating points, at least one.
+        score_hop_ms: Time between two rows.
+
+    Raises:
+        ConfigError: If there is no keyword.
+
+    Example:
+        >>> decide = Decision({"stop": OperatingPoint(0.5, smoothing_scores=1)}, score_hop_ms=80)
+        >>> rows = np.array([[0.2], [0.9], [0.8], [0.1]], np.float32)
+        >>> scores, fired, _ = decide.step(rows, decide.start())
+        >>> fired
+        [(1, 0)]
+    """
+
+    def __init__(self, points: Mapping[str, OperatingPoint], score_hop_ms: float) -> None:
+        if not points:
+            raise ConfigError("no keyword was given to decide about, needed at least one: name it")
+        self.keywords = tuple(points)
+        self.score_hop_ms = score_hop_ms
+        self.thresholds = np.array([p.threshold for p in points.values()], np.float32)
+        self.smoothing = np.array([p.smoothing_scores for p in points.values()])
+        rests = [p.refractory_ms / score_hop_ms for p in points.values()]
+        self.rests = np.ceil(np.array(rests) - 1e-9).astype(np.int64)
+        """Rows from one detection to the next at least."""
+
+    def start(self) -> Memory:
+        """Return the memory of a stream that has not begun."""
+        count = len(self.keywords)
+        return Memory(
+            recent=np.empty((0, count), np.float32),
+            above=np.zeros(count, bool),
+            fired=np.full(count, np.iinfo(np.int64).min // 2),
+            rows=0,
+        )
+
+    def step(
+        self, posteriors: Posteriors, memory: Memory
+    ) -> tuple[Posteriors, list[tuple[int, int]], Memory]:
+        """Return scores, detections and the next memory.
+
+        Args:
+            posteriors: Of the keywords alone, in order, shape ``(rows, keywords)``.
+            memory: What was returned with the rows before.
+
+        Returns:
+            Scores of the same shape; for each detection its row among these and the index of its
+            keyword, in order of time; the memory.
+        """
+        if not len(posteriors):
+            return posteriors, [], memory
+        scores = self._smoothed(posteriors, memory)
+        above = scores >= self.thresholds
+        before = np.concatenate([memory.above[None], above[:-1]])
+        fired = memory.fired.copy()
+        found = []
+        for row, keyword in np.argwhere(above & ~before).tolist():
+            if memory.rows + row - fired[keyword] >= self.rests[keyword]:
+                fired[keyword] = memory.rows + row
+                found.append((row, keyword))
+        kept = int(self.smoothing.max()) - 1
+        recent = np.concatenate([memory.recent, posteriors])
+        recent = recent[max(0, len(recent) - kept) :].copy()
+        return scores, found, Memory(recent, above[-1], fired, memory.rows + len(posteriors))
+
+    def _smoothed(self, posteriors: Posteriors, memory: Memory) -> Posteriors:
+        """Return the mean over each row and those before it, summed oldest last in float64."""
+        rows = np.concatenate([memory.recent, posteriors])
+        start = len(memory.recent)
+        place = np.arange(start, len(rows))
+        seen = memory.rows + np.arange(1, len(posteriors) + 1)
+        total = np.zeros(posteriors.shape, np.float64)
+        for back in range(int(self.smoothing.max())):
+            is_there = (self.smoothing > back) & (seen[:, None] > back)
+            total += np.where(is_there, rows[np.maximum(place - back, 0)], 0.0)
+        counts = np.minimum(self.smoothing, seen[:, None])
+        scores: Posteriors = (total / counts).astype(np.float32)
+        return scores
+
+
+def points_for(
+    keywords: Sequence[str] | None,
+    known: Sequence[str],
+    points: Mapping[str, OperatingPoint],
+    default: OperatingPoint,
+) -> dict[str, OperatingPoint]:
+    """Return the operating point of each keyword that is listened for.
+
+    Args:
+        keywords: Which; all where None.
+        known: Keywords of the model.
+        points: Those with an operating point of their own.
+        default: That of the others.
+
+    Raises:
+        ConfigError: If the model does not know a keyword, or none is named.
+
+    Example:
+        >>> list(points_for(["go"], ["stop", "go"], {}, OperatingPoint()))
+        ['go']
+    """
+    wanted = list(known) if keywords is None else list(keywords)
+    for keyword in wanted:
+        if keyword not in known:
+            raise ConfigError(
+                f"the model does not know the keyword {keyword!r}: {nearest(keyword, [*known])}"
+            )
+    if not wanted:
+        raise ConfigError(f"no keyword was named to listen for; there are: {', '.join(known)}")
+    return {keyword: points.get(keyword, default) for keyword in dict.fromkeys(wanted)}

@@ -1,0 +1,244 @@
+"""What ``bundle.json`` says, as checked values: how a model is to be used.
+
+In comes JSON from anywhere, out go facts whose types and ranges hold, or one line that says which
+do not. A room because every runtime that uses a bundle relies on these numbers, and because a newer
+version of them must be refused before anything is computed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from watchword.decision import OperatingPoint
+from watchword.errors import BundleError, ConfigError
+from watchword.units import SAMPLE_RATE_HZ, Samples
+from watchword.words import SILENCE, UNKNOWN
+
+FORMAT: Final = 1
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+MOST_LABELS: Final = 10_000
+LONGEST_SAMPLES: Final = 60 * SAMPLE_RATE_HZ
+MOST_NUMBERS: Final = 10_000_000
+"""Of a state, for one stream."""
+NO_KEYWORDS: Final = (UNKNOWN, SILENCE)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What a bundle says of one of its files.
+
+    Args:
+        size: Bytes.
+        sha256: Of its content, in hexadecimal.
+    """
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StatePart:
+    """One array of a stream's state: zeros at the start, then what the graph returns.
+
+    Args:
+        given: Name of the graph's input.
+        returned: Name of the graph's output.
+        shape: Its shape without the axis of streams.
+    """
+
+    given: str
+    returned: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How clips and streams lie in samples, at 16 kHz.
+
+    Args:
+        clip_samples: Samples that ``clip.onnx`` takes.
+        used_samples: Those of them that matter; a stream's first score comes after so many.
+        score_samples: Samples between two scores; ``stream.onnx`` takes whole multiples.
+        lead_samples: Zeros to feed before a stream.
+        warm_up_scores: Scores to throw away at its start.
+    """
+
+    clip_samples: Samples
+    used_samples: Samples
+    score_samples: Samples
+    lead_samples: Samples
+    warm_up_scores: int
+
+    @property
+    def score_hop_ms(self) -> float:
+        """Time between two scores."""
+        return 1_000 * self.score_samples / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a bundle says of itself.
+
+    Args:
+        name: What the model is called.
+        labels: Its outputs in order.
+        timing: How clips and streams lie in samples.
+        state: The arrays of a stream's state, in order.
+        default_point: Operating point of keywords that have none of their own.
+        points: Operating points of keywords.
+        is_calibrated: Whether they were chosen on evidence; a default otherwise.
+        licence: SPDX identifier of the weights.
+        files: What it says of its files, by name.
+        told: All of it, as JSON has it.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    timing: Timing
+    state: tuple[StatePart, ...]
+    default_point: OperatingPoint
+    points: Mapping[str, OperatingPoint]
+    is_calibrated: bool
+    licence: str
+    files: Mapping[str, StoredFile]
+    told: Mapping[str, Any]
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """Labels that are words to listen for."""
+        return tuple(label for label in self.labels if label not in NO_KEYWORDS)
+
+
+def parse(text: bytes, what: str) -> Facts:
+    """Return the facts of a ``bundle.json``.
+
+    Args:
+        text: Its content.
+        what: Whose, for messages.
+
+    Raises:
+        BundleError: If it is no JSON, of a newer version, or lacks something.
+    """
+    try:
+        told = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        found = told["format"]
+        if _is_count(found) and found > FORMAT:
+            raise BundleError(
+                f"{what} has format {found}, this program reads up to format {FORMAT}: update "
+                "watchword, or export the model with this version"
+            )
+        return _facts(told)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise _unreadable(what, reason) from error
+    except ConfigError as error:  # of an operating point
+        raise _unreadable(what, str(error)) from error
+
+
+def _unreadable(what: str, reason: str) -> BundleError:
+    """Return the error for facts that cannot be used."""
+    line = " ".join(reason.split())[:200]
+    return BundleError(
+        f"{what}: its bundle.json cannot be used ({line}), and nothing of the model can be without "
+        "it: copy it again, or export the model anew"
+    )
+
+
+def _facts(told: Mapping[str, Any]) -> Facts:
+    """Return facts of JSON values, or raise what is wrong with them."""
+    if told["format"] != FORMAT:
+        raise ValueError(f"format is {told['format']!r}")
+    labels = tuple(_texts(told["labels"], "labels"))
+    if len({*labels}) != len(labels) or not 1 <= len(labels) <= MOST_LABELS:
+        raise ValueError("labels must be different from each other, and there must be some")
+    deciding = told["operating_point"]
+    points = {key: _point(value) for key, value in dict(deciding.get("keywords", {})).items()}
+    if not {*points} <= {*labels}:
+        raise ValueError("an operating point is that of no label")
+    return Facts(
+        name=_text(told["name"], "name"),
+        labels=labels,
+        timing=_timing(told["timing"]),
+        state=tuple(_state(part) for part in _list(told["state"], "state")),
+        default_point=_point(deciding["default"]),
+        points=points,
+        is_calibrated=deciding.get("is_calibrated", False) is True,
+        licence=_text(told["licence"], "licence"),
+        files={key: _file(key, value) for key, value in dict(told["files"]).items()},
+        told=told,
+    )
+
+
+def _timing(told: Mapping[str, Any]) -> Timing:
+    """Return the timing, if its numbers fit together."""
+    if told["sample_rate_hz"] != SAMPLE_RATE_HZ:
+        raise ValueError(f"sample_rate_hz must be {SAMPLE_RATE_HZ}")
+    names = ("clip_samples", "used_samples", "score_samples", "lead_samples", "warm_up_scores")
+    for name in names:
+        if not _is_count(told[name]) or told[name] > LONGEST_SAMPLES:
+            raise ValueError(f"timing.{name} must be a whole number up to {LONGEST_SAMPLES:,}")
+    timing = Timing(*(told[name] for name in names))
+    heard = timing.score_samples * (timing.warm_up_scores + 1)
+    is_sound = 0 < timing.score_samples <= timing.used_samples <= timing.clip_samples
+    if not is_sound or heard != timing.used_samples + timing.lead_samples:
+        raise ValueError("the numbers of timing do not fit together")
+    return timing
+
+
+def _state(told: Mapping[str, Any]) -> StatePart:
+    """Return an array of the state, if it is of a size one can mean."""
+    shape = tuple(_list(told["shape"], "shape"))
+    if not all(_is_count(side) for side in shape) or math.prod(shape) > MOST_NUMBERS:
+        raise ValueError("the shape of a state must be whole numbers, and not many")
+    return StatePart(_text(told["input"], "input"), _text(told["output"], "output"), shape)
+
+
+def _point(told: Mapping[str, Any]) -> OperatingPoint:
+    """Return an operating point."""
+    numbers = told["threshold"], told["smoothing_scores"], told["refractory_ms"]
+    is_number = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not is_number or not _is_count(numbers[1]):
+        raise ValueError("an operating point is made of numbers")
+    return OperatingPoint(*numbers)
+
+
+def _file(name: str, told: Mapping[str, Any]) -> StoredFile:
+    """Return what is said of a file."""
+    digest = _text(told["sha256"], "sha256")
+    if not SHA256.fullmatch(digest) or not _is_count(told["bytes"]):
+        raise ValueError(f"files.{name} must have bytes and a SHA-256")
+    return StoredFile(told["bytes"], digest)
+
+
+def _is_count(value: object) -> bool:
+    """Tell whether a value is a whole number of at least 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _text(value: object, name: str) -> str:
+    """Return a value if it is text."""
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{name} must be text")
+    return value
+
+
+def _list(value: object, name: str) -> list[Any]:
+    """Return a value if it is a list."""
+    if not isinstance(value, list):
+        raise TypeError(f"{name} must be a list")
+    return value
+
+
+def _texts(value: object, name: str) -> list[str]:
+    """Return a value if it is a list of text."""
+    return [_text(item, name) for item in _list(value, name)]
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse what JSON does not have."""
+    raise ValueError(f"{name} is no number of JSON")

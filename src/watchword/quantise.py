@@ -1,0 +1,112 @@
+"""A network in 8 bits: static quantisation with ranges measured on real audio.
+
+In comes a network as ONNX and features it should hear, out goes the same network with 8-bit weights
+and activations around its products. A room because which operators are worth it, and how their
+ranges are found, is decided here: the front end and the softmax stay in float, where a logarithm of
+energies over twelve decades needs it.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import quantization
+
+PERCENTILE: Final = 99.99
+"""Of the values of an activation, how many its range holds."""
+LARGE: Final = 1_024
+"""Numbers from which a constant of the front end is stored in half precision."""
+
+
+def eight_bit(network: onnx.ModelProto, features: Iterable[NDArray[np.float32]]) -> onnx.ModelProto:
+    """Return a network with 8-bit weights and activations.
+
+    Weights have a scale for each channel and use seven of the eight bits: processors without 8-bit
+    dot products add two products in 16 bits, which eight would overflow, and answers must not
+    depend on the processor.
+
+    Args:
+        network: Features -> posteriors, as traced.
+        features: What it should hear, each ``(batch, mels, frames)``.
+    """
+    constants = {one.name for one in network.graph.initializer}
+    weighted = [
+        node.name
+        for node in network.graph.node
+        if node.op_type in ("Conv", "Gemm")
+        or (node.op_type == "MatMul" and node.input[1] in constants)
+    ]
+    with tempfile.TemporaryDirectory() as folder, _quietly():
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(network, before)
+        quantization.quantize_static(
+            before,
+            after,
+            _Heard(features),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_quantize=weighted,
+            calibrate_method=quantization.CalibrationMethod.Percentile,
+            extra_options={"CalibPercentile": PERCENTILE},
+        )
+        return onnx.load(after)
+
+
+class _Heard(quantization.CalibrationDataReader):  # type: ignore[misc]  # it has no types
+    """Features one batch after another, as onnxruntime asks for them."""
+
+    def __init__(self, features: Iterable[NDArray[np.float32]]) -> None:
+        self.rest = iter(features)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Return the next batch, or nothing."""
+        batch = next(self.rest, None)
+        return None if batch is None else {"features": batch}
+
+
+def half_stored(front: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a front end whose large matrices are stored in half precision, and computed in float.
+
+    Args:
+        front: A front end as traced.
+    """
+    model = copy.deepcopy(front)
+    graph = model.graph
+    casts = []
+    for one in graph.initializer:
+        values = numpy_helper.to_array(one)
+        if values.dtype == np.float32 and values.size >= LARGE:
+            name = one.name
+            one.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(helper.make_node("Cast", [one.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what onnxruntime's tool tells about itself from the user's screen."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        root.setLevel(level)
