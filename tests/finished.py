@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import bundles
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
 from watchword.config import CorpusSettings, DataSettings, ModelSettings, Settings
@@ -83,6 +84,7 @@ def finished_run(
     }
     weights = build.classifier(settings, len(labels)).state_dict()
     checkpoint.save(Checkpoint(settings, labels, weights, told), run / "best")
+    bundles.write(run / "best.watchword", labels=list(labels), provenance=told)
     for split, wrong in (("valid", valid_wrong), ("test", test_wrong)):
         place = run / f"eval-12-{split}"
         scores = answered(split, wrong)

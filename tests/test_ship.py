@@ -17,10 +17,11 @@ from packaging.licenses import canonicalize_license_expression
 from ruamel.yaml import YAML
 from typer.main import get_command
 
+import bundles
 from conftest import ROOT, Ask, listing
 from finished import COMMAND, IMAGES, SPEECH, corpora, finished_run
 from test_docs import check_command
-from watchword import checkpoint, cli, licences, ship, shipped, weaknesses
+from watchword import bundle, checkpoint, cli, licences, ship, shipped, weaknesses
 from watchword.config import ModelSettings, load_settings
 from watchword.errors import CheckpointError, ConfigError, DataError
 from watchword.model_card import mean_and_deviation
@@ -81,14 +82,45 @@ def facts(place: Path) -> dict[str, Any]:
 
 def test_a_folder_holds_what_every_command_needs_and_is_small(place: Path) -> None:
     assert sorted(path.name for path in place.iterdir()) == [
-        *("card.json", "card.md", "config.yml", "metrics.jsonl", "model.safetensors", "scores.npz")
+        *(
+            "card.json",
+            "card.md",
+            "config.yml",
+            "metrics.jsonl",
+            "model.safetensors",
+            "model.watchword",
+            "scores.npz",
+        )
     ]
     told = facts(place)
     assert told["bytes"] == (place / "model.safetensors").stat().st_size < ship.MOST_BYTES
-    assert set(told["sha256"]) == {"model.safetensors", "metrics.jsonl", "scores.npz"}
+    files = {"model.safetensors", "model.watchword", "metrics.jsonl", "scores.npz"}
+    assert set(told["sha256"]) == files
     assert (told["name"], told["task"], told["licence"]) == ("demo-12", "12", "CC-BY-4.0")
     settings, notes = load_settings(place / "config.yml")
     assert (settings.model_dump(mode="json"), notes) == (told["settings"], [])
+
+
+def test_what_is_shipped_can_be_listened_with_under_its_name(place: Path) -> None:
+    made = bundle.read(place / "model.watchword")
+    assert made.facts.name == "demo-12"
+    assert made.facts.told["provenance"]["seed"] == 1
+
+
+def test_a_run_that_was_not_exported_is_not_shipped(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    (run / "best.watchword").unlink()
+    with pytest.raises(
+        DataError, match=r"no best\.watchword, .* watchword export .*best\.safetensors"
+    ):
+        ship.ship([run], "demo-12", tmp_path / "models")
+
+
+def test_a_bundle_of_another_epoch_is_not_shipped(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    bundles.write(run / "best.watchword", provenance={"seed": 0, "epoch": 2, "commit": "abc"})
+    with pytest.raises(DataError, match=r"is of epoch 2 and best\.safetensors of epoch 3: export"):
+        ship.ship([run], "demo-12", tmp_path / "models")
 
 
 def test_a_model_of_that_name_is_replaced_whole(place: Path, tmp_path: Path) -> None:

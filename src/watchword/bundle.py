@@ -15,6 +15,7 @@ used.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 import zlib
@@ -25,7 +26,7 @@ from typing import Any, Final
 
 from watchword.errors import BundleError
 from watchword.facts import FORMAT, Facts, parse
-from watchword.files import folder_written_whole, written_whole
+from watchword.files import folder_written_whole, write_whole
 
 SUFFIX: Final = ".watchword"
 FACTS: Final = "bundle.json"
@@ -243,16 +244,25 @@ def write(path: Path, facts: Mapping[str, Any], graphs: Mapping[str, bytes]) -> 
         DataError: If the file cannot be written; what was there before stays.
     """
     bundle = of(facts, graphs, str(path))
-    text = _text(bundle.facts.told)
-    contents = {FACTS: text, **graphs}
     if path.suffix != SUFFIX:
         with folder_written_whole(path) as folder:
-            for name, content in contents.items():
+            for name, content in {FACTS: _text(bundle.facts.told), **graphs}.items():
                 (folder / name).write_bytes(content)
         return bundle
-    with written_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
+    write_whole(path, to_bytes(bundle))
+    return bundle
+
+
+def to_bytes(bundle: Bundle) -> bytes:
+    """Return a bundle as the content of a ``.watchword`` file; the same bundle, the same bytes.
+
+    Args:
+        bundle: The bundle.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in {FACTS: _text(bundle.facts.told), **bundle.graphs}.items():
             entry = zipfile.ZipInfo(name, DATE)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(entry, content, compresslevel=9)
-    return bundle
+            archive.writestr(entry, part, compresslevel=9)
+    return content.getvalue()

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from watchword import build, checkpoint, licences, model_card, models, shipped
+from watchword import build, bundle, checkpoint, licences, model_card, models, shipped
+from watchword.bundle import Bundle
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings, dump_settings
 from watchword.errors import CheckpointError, ConfigError, DataError
@@ -206,6 +207,7 @@ def _files(
     answers = _report_folder(best.folder, model.settings.find_task().name, "test")
     content = {
         shipped.WEIGHTS: checkpoint.to_bytes(model),
+        shipped.BUNDLE: bundle.to_bytes(_bundle_of(best, name)),
         shipped.LOG: _bytes_of(best.folder / shipped.LOG),
         shipped.ANSWERS: _bytes_of(answers / shipped.ANSWERS),
     }
@@ -251,6 +253,25 @@ def _facts(name: str, model: Checkpoint, best: Seed, seeds: Sequence[Seed]) -> d
         "settings": settings.model_dump(mode="json"),
         "provenance": model.provenance,
     }
+
+
+def _bundle_of(best: Seed, name: str) -> Bundle:
+    """Return the bundle that lies beside a run's model, under the name it is shipped by."""
+    file = best.folder / f"best{bundle.SUFFIX}"
+    if not file.is_file():
+        raise DataError(
+            f"{best.folder} has no {file.name}, and a shipped model can be listened with: "
+            f"watchword export {best.folder / 'best.safetensors'}"
+        )
+    found = bundle.read(file)
+    told, known = found.facts.told.get("provenance", {}), best.model.provenance
+    for key in ("seed", "epoch", "commit"):
+        if told.get(key) != known.get(key):
+            raise DataError(
+                f"{file} is of {key} {told.get(key)} and best.safetensors of {key} "
+                f"{known.get(key)}: export again"
+            )
+    return bundle.of({**found.facts.told, "name": name}, found.graphs, str(file))
 
 
 def _result(seed: Seed, *, is_shipped: bool) -> dict[str, Any]:
