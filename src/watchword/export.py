@@ -31,7 +31,6 @@ STREAMS: Final = 2
 STREAM_CLIPS: Final = 12
 """Clips end to end in each stream that is compared."""
 MOST_COMPARED: Final = 256
-FEWEST_CLIPS: Final = STREAMS * STREAM_CLIPS
 BATCH: Final = 32
 
 Told = Callable[[str], None]
@@ -79,12 +78,12 @@ def export(
     Raises:
         BundleError: If a graph's answers differ from those of the training code.
         ConfigError: If scores would not fall on frames.
-        DataError: If there are too few sounds, or the file cannot be written.
+        DataError: If there are no sounds, or the file cannot be written.
     """
-    if len(sounds.clips) < FEWEST_CLIPS:
+    if not len(sounds.clips):
         raise DataError(
-            f"{len(sounds.clips)} clips of {sounds.what} were given to compare answers on, needed "
-            f"at least {FEWEST_CLIPS}: give a data set with more"
+            f"no clips of {sounds.what} were given to compare answers on, needed some: give a data "
+            "set that has any"
         )
     model = build.trained(checkpoint)
     told("tracing the front end and the network")
@@ -146,9 +145,8 @@ def _compared(
     small = Runner(made, is_int8=True) if CLIP_INT8 in made.graphs else None
     if small:
         runners.append((".int8", small, None))
-    chosen = sounds.clips[:: max(1, len(sounds.clips) // MOST_COMPARED)][:MOST_COMPARED]
-    recording = sounds.clips[:: max(1, len(sounds.clips) // FEWEST_CLIPS)][:FEWEST_CLIPS]
-    recording = recording.reshape(STREAMS, -1)
+    chosen = _spread(sounds.clips, min(MOST_COMPARED, len(sounds.clips)))
+    recording = _spread(sounds.clips, STREAMS * STREAM_CLIPS).reshape(STREAMS, -1)
     rows = parity.compare(model, front, ears, runners, chosen, recording)
     if small is None or sounds.targets is None:
         return rows, None
@@ -162,6 +160,11 @@ def _compared(
         "int8_bytes": len(made.graphs[CLIP_INT8]),
     }
     return rows, cost
+
+
+def _spread(clips: Waveforms, count: int) -> Waveforms:
+    """Return so many clips from all over a list, some of them again where it is short."""
+    return clips[np.arange(count) * len(clips) // count]
 
 
 def _facts(

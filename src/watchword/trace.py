@@ -150,7 +150,7 @@ def _joined(front: onnx.ModelProto, network: onnx.ModelProto, features: str) -> 
 
 
 def _unite_opsets(*models: onnx.ModelProto) -> None:
-    """Give models the same list of operator sets, so that they can be merged."""
+    """Give models the same list of operator sets, each once, so that they can be merged."""
     found = {(one.domain, one.version) for model in models for one in model.opset_import}
     for model in models:
         del model.opset_import[:]
@@ -178,6 +178,7 @@ def _finished(model: onnx.ModelProto, told: Mapping[str, Any]) -> onnx.ModelProt
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=text))
     del model.graph.value_info[:]
+    _unite_opsets(model)
     onnx.checker.check_model(model, full_check=True)
     return model
 
