@@ -64,7 +64,7 @@ constraints: ## resolve the versions in constraints.txt anew
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.4'
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
 	  --extra export --extra mic --extra synth --extra dev --constraint constraints.in --output-file constraints.txt pyproject.toml
-	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt
+	sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^watchword @/d' constraints.txt
 
 clean: ## remove the environment and what the demo made
 	rm -rf $(VENV) demo

@@ -127,8 +127,9 @@ def _graphs(traced: trace.Traced, facts: Mapping[str, Any], small: Any) -> dict[
 
 @torch.no_grad()
 def _features(front: graph.ClipFront, clips: Waveforms) -> list[NDArray[np.float32]]:
-    """Return the features of clips in batches."""
-    parts = [clips[start : start + BATCH] for start in range(0, len(clips), BATCH)]
+    """Return the features of clips in batches of one size, as the calibration needs them."""
+    count = -(-len(clips) // BATCH) * BATCH
+    parts = _spread(clips, count).reshape(-1, BATCH, clips.shape[1])
     return [front(torch.from_numpy(part)).numpy() for part in parts]
 
 
