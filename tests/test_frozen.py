@@ -30,6 +30,7 @@ def untidy(network: nn.Module) -> nn.Module:
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in models.MODELS),
     ("lambda_resnet18", {"unit_queries": True, "is_gated": True, "scope": [23, 23, 23, 11]}),
+    ("lambda_resnet18", {"is_gated": True, "rectify_branch": False}),
     ("lambda_resnet18", {"intra_depth": 2, "query_depth": 8, "normalise_logits": True}),
 ]
 
@@ -46,6 +47,22 @@ def test_a_frozen_network_computes_what_the_network_does(
     with torch.no_grad():
         needed, found = network(features), fixed(features)
     # sums in another order; logits of untidy networks reach some tens
+    assert torch.allclose(needed, found, rtol=1e-4, atol=1e-4 * float(needed.abs().max()))
+
+
+def test_gains_above_zero_are_folded_and_change_nothing() -> None:
+    torch.manual_seed(0)
+    network = untidy(models.create("lambda_resnet18", classes=5, is_gated=True))
+    with torch.no_grad():
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm1d):
+                part.weight.abs_().add_(0.1)
+    fixed = frozen(network, mels=40, frames=98)
+    norms = [part for part in fixed.modules() if isinstance(part, nn.BatchNorm1d)]
+    assert len(norms) == 8 + 4  # gates, and what follows a pool
+    features = torch.randn(3, 40, 98)
+    with torch.no_grad():
+        needed, found = network(features), fixed(features)
     assert torch.allclose(needed, found, rtol=1e-4, atol=1e-4 * float(needed.abs().max()))
 
 

@@ -86,6 +86,16 @@ def trace(
     )
 
 
+def alone(module: nn.Module, given: Tensor) -> onnx.ModelProto:
+    """Return a module of one input as an ONNX model ``x -> y``, to be timed by itself.
+
+    Args:
+        module: The module.
+        given: What it is traced with; its first axis stays free.
+    """
+    return _export(module, [given], [{0: Dim("batch")}], ["x"], ["y"])
+
+
 def after(name: str) -> str:
     """Return what the graph calls an array of the next state.
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from watchword.models.bc_resnet import SubSpectralNorm
-from watchword.models.layers import TemporalLambda, fold_norms
+from watchword.models.lambda_resnet import LambdaBlock
+from watchword.models.layers import GatedLambda, TemporalLambda, fold_norms
 
 
 @torch.library.custom_op("watchword::unit", mutates_args=())
@@ -46,7 +47,9 @@ class FrozenLambda(nn.Module):
     """A temporal lambda layer for sequences of one length, with its normalisation folded.
 
     The position embeddings are laid out as one matrix, so that values meet all their places in one
-    product; queries have their depth beside the frames, so that the last sum needs no array turned.
+    product; below them stand ones that repeat the content for every frame, so that both lambdas are
+    made and added in that product. Queries have their depth beside the frames, so that the last sum
+    needs no array turned.
 
     Args:
         layer: The layer, in eval mode and folded.
@@ -67,7 +70,8 @@ class FrozenLambda(nn.Module):
         self.split = [queries, values, self.depth * self.inner]
         places = layer.toeplitz(frames)  # (n, k, u, m)
         places = places.permute(2, 3, 1, 0).reshape(self.inner * frames, self.depth * frames)
-        self.register_buffer("places", places.contiguous())
+        repeat = torch.eye(self.depth).repeat_interleave(frames, 1)  # (k, k n)
+        self.register_buffer("places", torch.cat([places, repeat]))
         order = torch.arange(queries).view(self.depth, self.heads).T.reshape(-1)
         for rows in (self.project.weight, self.project.bias):
             assert rows is not None
@@ -92,9 +96,10 @@ class FrozenLambda(nn.Module):
             keys = keys.reshape(-1, self.depth, self.inner * self.frames)
         else:
             keys = keys.softmax(2)
-        content = (values @ keys.transpose(1, 2)).reshape(-1, self.width, 1, self.depth, 1)
-        position = (values @ self.places).reshape(-1, self.width, 1, self.depth, self.frames)
-        applied = ((content + position) * queries).sum(3)  # (b, v, h, n)
+        content = values @ keys.transpose(1, 2)  # (b, v, k)
+        lambdas = torch.cat([values, content], 2) @ self.places  # (b, v, k n)
+        lambdas = lambdas.reshape(-1, self.width, 1, self.depth, self.frames)
+        applied = (lambdas * queries).sum(3)  # (b, v, h, n)
         y: Tensor = applied.reshape(-1, self.width * self.heads, self.frames)
         return y
 
@@ -112,12 +117,7 @@ class FrozenNorm(nn.Module):
 
     def __init__(self, layer: SubSpectralNorm, bands: int) -> None:
         super().__init__()
-        norm = layer.norm
-        assert norm.running_var is not None
-        assert norm.running_mean is not None
-        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-        offset = norm.bias - norm.running_mean * gain
-        for name, values in (("gain", gain), ("offset", offset)):
+        for name, values in zip(("gain", "offset"), _affine(layer.norm), strict=True):
             each = values.view(-1, layer.sub_bands).repeat_interleave(bands // layer.sub_bands, 1)
             self.register_buffer(name, each[:, :, None].detach())  # (channels, bands, 1)
 
@@ -128,6 +128,66 @@ class FrozenNorm(nn.Module):
             x: Shape ``(batch, channels, bands, frames)``.
         """
         return x * self.gain + self.offset
+
+
+class FrozenBlock(nn.Module):
+    """A block of LambdaResNet18 with what changes nothing left out.
+
+    A sum of two rectified branches is not rectified again: where the shortcut hands on its input,
+    that was rectified by the block before.
+
+    Args:
+        block: The block, in eval mode, its convolutions folded.
+    """
+
+    def __init__(self, block: LambdaBlock) -> None:
+        super().__init__()
+        self.conv, self.attend, self.shortcut = block.conv, block.attend, block.shortcut
+        self.pool, self.norm = block.pool, block.norm
+        self.rectify_branch = block.rectify_branch
+        self.is_positive = block.rectify_branch and isinstance(block.shortcut, nn.Identity)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, ``(batch, channels, frames)``.
+
+        Args:
+            x: Not negative, shape ``(batch, channels, frames)``.
+        """
+        main = self.norm(self.pool(self.attend(self.conv(x).relu())))
+        main = main.relu() if self.rectify_branch else main
+        total: Tensor = main + self.shortcut(x)
+        return total if self.is_positive else total.relu()
+
+
+def _fold_gains(block: LambdaBlock) -> None:
+    """Fold the normalisation after a gated layer into what comes before it, in place.
+
+    With a = ReLU(conv), the block has ``s · (a + gate(lambda(a))) + t``; for s > 0, ``s · a`` is the
+    convolution with s times its weights, of which the layer's projection takes 1/s.
+    """
+    gated, norm = block.attend, block.norm
+    if not isinstance(gated, GatedLambda) or not isinstance(block.pool, nn.Identity):
+        return
+    assert isinstance(norm, nn.BatchNorm1d)
+    gain, offset = _affine(norm)
+    if not bool((gain > 0).all()):
+        return
+    conv, project, gate = block.conv.conv, gated.attend.project, gated.gate
+    assert conv.bias is not None
+    conv.weight *= gain[:, None, None]
+    conv.bias *= gain
+    project.weight /= gain[None, :, None]
+    gate.weight *= gain
+    gate.bias.copy_(gate.bias * gain + offset)
+    block.norm = nn.Identity().eval()
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return what a normalisation in eval mode multiplies by, and what it adds."""
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return gain, norm.bias - norm.running_mean * gain
 
 
 @torch.no_grad()
@@ -154,6 +214,9 @@ def frozen(network: nn.Module, *, mels: int, frames: int) -> nn.Module:
     twin(torch.zeros(1, mels, frames))
     for hook in hooks:
         hook.remove()
+    for part in twin.modules():
+        if isinstance(part, LambdaBlock):
+            _fold_gains(part)
     for name, shape in shapes.items():
         part = twin.get_submodule(name)
         fixed = (
@@ -162,6 +225,9 @@ def frozen(network: nn.Module, *, mels: int, frames: int) -> nn.Module:
             else FrozenNorm(part, shape[2])  # type: ignore[arg-type]  # the other of the two
         )
         twin.set_submodule(name, fixed)
+    for name, part in [*twin.named_modules()]:
+        if isinstance(part, LambdaBlock):
+            twin.set_submodule(name, FrozenBlock(part))
     for value in twin.parameters():
         value.requires_grad = False
     return twin.eval()
