@@ -162,8 +162,8 @@ class FrozenBlock(nn.Module):
 def _fold_gains(block: LambdaBlock) -> None:
     """Fold the normalisation after a gated layer into what comes before it, in place.
 
-    With a = ReLU(conv), the block has ``s · (a + gate(lambda(a))) + t``; for s > 0, ``s · a`` is the
-    convolution with s times its weights, of which the layer's projection takes 1/s.
+    With a = ReLU(conv), the block has ``s · (a + gate(lambda(a))) + t``; for s > 0, ``s · a`` is
+    the convolution with s times its weights, of which the layer's projection takes 1/s.
     """
     gated, norm = block.attend, block.norm
     if not isinstance(gated, GatedLambda) or not isinstance(block.pool, nn.Identity):
@@ -174,10 +174,10 @@ def _fold_gains(block: LambdaBlock) -> None:
         return
     conv, project, gate = block.conv.conv, gated.attend.project, gated.gate
     assert conv.bias is not None
-    conv.weight *= gain[:, None, None]
-    conv.bias *= gain
-    project.weight /= gain[None, :, None]
-    gate.weight *= gain
+    conv.weight.mul_(gain[:, None, None])
+    conv.bias.mul_(gain)
+    project.weight.div_(gain[None, :, None])
+    gate.weight.mul_(gain)
     gate.bias.copy_(gate.bias * gain + offset)
     block.norm = nn.Identity().eval()
 

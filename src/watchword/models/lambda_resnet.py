@@ -190,7 +190,7 @@ class LambdaBlock(nn.Module):
         self.conv = ConvNorm(channels_in, channels_out, 3, stride=stride)
         self.attend = attend
         self.pool = AvgPool1d(3, stride=1, padding=1) if is_changed else nn.Identity()
-        self.norm = BatchNorm1d(channels_out)
+        self.norm: nn.Module = BatchNorm1d(channels_out)
         self.shortcut = (
             ConvNorm(channels_in, channels_out, 1, stride=stride) if is_changed else nn.Identity()
         )
