@@ -150,7 +150,7 @@ def find(path: Path, part: str = WEIGHTS) -> Path:
     return checked(FOLDER / path / part)
 
 
-def find_bundle(path: Path) -> Path:
+def find_bundle(path: str | Path) -> Path:
     """Return a path as it is, or the bundle of the shipped model that it names.
 
     Args:
@@ -159,7 +159,8 @@ def find_bundle(path: Path) -> Path:
     Raises:
         CheckpointError: As ``find``, or if it is a checkpoint and no bundle.
     """
-    found = find(path, BUNDLE) if not path.is_dir() else path
+    path = Path(path)
+    found = path if path.is_dir() else find(path, BUNDLE)
     if found.name.endswith(CHECKPOINTS):
         raise CheckpointError(
             f"{path} is a checkpoint, and listening needs a bundle: watchword export {path}"
