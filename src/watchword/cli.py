@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from watchword.errors import WatchwordError, missing_extra
+from watchword.errors import ConfigError, WatchwordError, missing_extra
 from watchword.model_commands import MODELS_EXAMPLE, SHIP_EXAMPLE, models, ship
 from watchword.spot_commands import (
     EXPORT_EXAMPLE,
@@ -178,7 +178,7 @@ app.command(epilog=SHIP_EXAMPLE)(ship)
 
 @app.command(epilog="Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98")
 def info(
-    model: Annotated[str, typer.Argument(help="A model's name, or a checkpoint.")] = "",
+    model: Annotated[str, typer.Argument(help="A model's name, a checkpoint or a bundle.")] = "",
     *,
     width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
     outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
@@ -190,9 +190,14 @@ def info(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Count a model's parameters and multiplications, or tell what a checkpoint is."""
-    from watchword import model_jobs
+    """Count a model's parameters and multiplications, or tell what a checkpoint or a bundle is."""
+    from watchword import bundle_card
     from watchword.console import Console
+
+    if bundle_card.is_bundle(model):
+        _tell_bundle(model, [width, outputs, frames, mels], as_json=as_json)
+        return
+    from watchword import model_jobs
 
     records = model_jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
     if as_json:
@@ -203,6 +208,21 @@ def info(
             console.record(records[0])
         else:
             console.table(records, is_answer=True)
+
+
+def _tell_bundle(model: str, asked: Sequence[object], *, as_json: bool) -> None:
+    """Print what a bundle says of itself; it has its own sizes."""
+    from watchword import bundle, bundle_card
+    from watchword.console import Console
+
+    if any(value is not None for value in asked):
+        raise ConfigError(f"{model} is a bundle and has its own sizes: leave --width and such out")
+    record = bundle_card.card(bundle.read(Path(model)))
+    if as_json:
+        print(json.dumps(record))
+        return
+    with Console() as console:
+        console.record(record)
 
 
 # ------------------------------------------------------------------------------------------- data

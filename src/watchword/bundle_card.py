@@ -1,0 +1,114 @@
+"""A bundle → what it says of itself, for people and for programs.
+
+In comes an opened bundle, out goes one flat record. A room because ``watchword info`` must answer
+this without torch, and because each number is shown with what it was measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from watchword.bundle import FACTS, SUFFIX, Bundle
+from watchword.decision import OperatingPoint
+from watchword.errors import BundleError
+
+
+def is_bundle(model: str) -> bool:
+    """Tell whether words name a bundle rather than a network, a checkpoint or a shipped model.
+
+    Args:
+        model: What the user typed.
+
+    Example:
+        >>> is_bundle("my-word.watchword"), is_bundle("res15")
+        (True, False)
+    """
+    return model.endswith(SUFFIX) or (Path(model) / FACTS).is_file()
+
+
+def card(bundle: Bundle) -> dict[str, Any]:
+    """Return what is known about a bundle.
+
+    Args:
+        bundle: The bundle.
+
+    Raises:
+        BundleError: If it tells of itself what nobody can read; it may still be listened with.
+    """
+    try:
+        return _card(bundle)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{bundle.source}: what {FACTS} tells of parity, 8 bits or attribution cannot be read "
+            f"({error!r}), needed what 'watchword export' writes: export the model again"
+        ) from error
+
+
+def _card(bundle: Bundle) -> dict[str, Any]:
+    """Return what is known about a bundle whose facts are as an export writes them."""
+    facts, told = bundle.facts, bundle.facts.told
+    model, made = _part(told, "model"), _part(told, "provenance")
+    return {
+        "bundle": bundle.source,
+        "name": facts.name,
+        "task": told.get("task"),
+        "keywords": " ".join(facts.keywords),
+        "architecture": model.get("architecture"),
+        "width": model.get("width"),
+        "parameters": model.get("parameters"),
+        "macs": model.get("macs"),
+        "score_every_ms": facts.timing.score_hop_ms,
+        "operating_point": _point(facts.default_point, is_calibrated=facts.is_calibrated),
+        **{f"operating_point_{word}": _point(p) for word, p in facts.points.items()},
+        "largest_difference": _largest(told),
+        **_eight_bits(told),
+        "graphs": ", ".join(f"{name} {one.size:,} bytes" for name, one in facts.files.items()),
+        "licence": facts.licence,
+        "attribution": _credits(told),
+        **{key: made.get(key) for key in ("seed", "epoch", "commit", "command")},
+    }
+
+
+def _part(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a section of the facts, empty if it is missing or none."""
+    found = told.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _point(point: OperatingPoint, *, is_calibrated: bool = True) -> str:
+    """Return an operating point in words."""
+    words = (
+        f"threshold {point.threshold:g}, mean of {point.smoothing_scores} scores, rest "
+        f"{point.refractory_ms:g} ms"
+    )
+    return words if is_calibrated else f"{words} (a default, not calibrated)"
+
+
+def _largest(told: Mapping[str, Any]) -> str | None:
+    """Return how far the float graphs are from the training code."""
+    parity = _part(told, "parity")
+    rows = [row for row in parity.get("rows", []) if row.get("tolerance") is not None]
+    if not rows:
+        return None
+    largest = max(row["largest"] for row in rows)
+    return f"{largest:.2g} of a posterior, on {parity.get('heard')}"
+
+
+def _eight_bits(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what 8 bits cost, if it was measured."""
+    cost = _part(told, "int8")
+    if not cost:
+        return {}
+    return {
+        "accuracy": f"{100 * cost['float_accuracy']:.2f} % of {cost['clips']:,} {cost['heard']}",
+        "accuracy_int8": f"{100 * cost['int8_accuracy']:.2f} %",
+    }
+
+
+def _credits(told: Mapping[str, Any]) -> str:
+    """Return whom the weights owe their audio."""
+    found = told.get("attribution")
+    rows = found if isinstance(found, list) else []
+    return "; ".join(f"{row.get('corpus')} ({row.get('licence')})" for row in rows)
