@@ -45,10 +45,12 @@ slow: $(STAMP) ## the tests that take minutes
 gpu: $(STAMP) ## the tests that need a GPU
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m gpu
 
-bench: $(STAMP) ## measure and save training speed and times of the models, on a quiet machine; print the rest
+bench: $(STAMP) ## measure and save training speed, times of the models and listening, on a quiet machine; print the rest
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/training_speed.py --threads 1 --json $(RESULTS)/training_speed.json
 	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/training_speed.py --threads 2 --json $(RESULTS)/training_speed.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py --rounds $(ROUNDS) --compiled --json $(RESULTS)/times.json
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/listening.py --rounds $(ROUNDS) --hours 24 --save $(RESULTS)
+	$(BIN)/python benchmarks/light_install.py --save $(RESULTS)/light_install.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lambda_forms.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/augmentation_cost.py
 	$(BIN)/python benchmarks/bench_prepare.py
