@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("torch", "onnx", "onnxscript", "matplotlib", "pydantic", "ruamel", "safetensors", "sklearn")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxscript",
+    "matplotlib",
+    "pydantic",
+    "ruamel",
+    "safetensors",
+    "sklearn",
+)
 
 HEARS = f"""
 import sys
