@@ -128,6 +128,14 @@ def test_a_file_of_integers_stored_as_floats_is_refused(tmp_path: Path) -> None:
         audio.read(tmp_path / "a.wav")
 
 
+def test_channels_whose_mean_is_no_number_are_refused(tmp_path: Path) -> None:
+    for left, right in ((np.inf, -np.inf), (3e38, 3e38), (np.nan, 0.0)):
+        stereo = np.array([[0.0, 0.0], [left, right]], np.float32)
+        soundfile.write(tmp_path / "a.wav", stereo, 16_000, subtype="FLOAT")
+        with pytest.raises(AudioError, match=r"a\.wav: NaN or infinite samples found"):
+            audio.read(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_gate_lets_audio_through(dtype: type) -> None:
     audio.check(np.array([-1.0, 0.0, 1.0], dtype=dtype))

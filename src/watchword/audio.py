@@ -30,6 +30,8 @@ FULL_SCALE: Final = 32_768  # what a sample of 1.0 is in 16-bit PCM
 # are of another scale, such as integers stored as floats.
 MAX_DECODED: Final = 2.0
 MAX_WAVEFORM: Final = 1.0 + 1e-3
+PART_S: Final = 60.0
+SLOWEST_HZ: Final = 1_000  # a telephone has 8,000, the worst of old sound cards some 4,000
 # TypeError: a name in .raw, which cannot be opened alone; MemoryError: a header that claims
 # terabytes
 UNDECODABLE: Final = (soundfile.SoundFileError, OSError, TypeError, MemoryError)
@@ -73,33 +75,58 @@ def blocks(path: str | Path, block_s: Seconds = 4.0) -> Iterator[Waveform]:
     Raises:
         AudioError: As ``read``.
     """
-    what, total = str(path), 0
+    what, total, rate_hz, resample = str(path), 0, 0, None
     for samples, rate_hz, is_last in _decoded(path, block_s):
         mono = _mono(samples, what)
         if rate_hz != SAMPLE_RATE_HZ:
-            if not total:
-                resample = soxr.ResampleStream(
-                    rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
-                )
+            resample = resample or _resampler(rate_hz, what)
             mono = resample.resample_chunk(mono, last=is_last)
-        total += len(samples)
+        total += len(mono)
         yield np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     if not total:
-        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+        raise _nothing(rate_hz, what)
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
+    """A sound file that is read from its start to its end.
+
+    soundfile seeks after every read in a file where that is possible. An MP3 loses its place by it,
+    a FLAC file that came out of a pipe and does not know its length is refused.
+    """
+
+    def seekable(self) -> bool:
+        """Say that one cannot seek."""
+        return False
 
 
 def _decoded(path: str | Path, block_s: Seconds) -> Iterator[tuple[NDArray[np.float32], Hz, bool]]:
     """Yield decoded samples ``(samples, channels)``, their rate, and whether they are the last."""
     try:
-        with soundfile.SoundFile(path) as file:
-            count = max(1, round(block_s * file.samplerate))
+        with _Forward(path) as file:
+            count = max(1, min(round(block_s * file.samplerate), file.frames))
             samples = file.read(count, dtype="float32", always_2d=True)
             while len(samples):
-                after = file.read(count, dtype="float32", always_2d=True)
-                yield samples, file.samplerate, not len(after)
+                after, fault = _after(file, count)
+                yield samples, file.samplerate, not (len(after) or fault)
+                if fault:
+                    raise fault
                 samples = after
     except UNDECODABLE as error:
         raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
+
+
+def _after(file: Any, count: int) -> tuple[NDArray[np.float32], Exception | None]:
+    """Return the samples that come next in a file, or why there are none."""
+    try:
+        return file.read(count, dtype="float32", always_2d=True), None
+    except UNDECODABLE as error:
+        return np.empty((0, 1), np.float32), error
+
+
+def _resampler(rate_hz: Hz, what: str) -> Any:
+    """Return what brings a stream to 16 kHz, as ``conform`` does a whole file."""
+    _refuse_rate(rate_hz, what)
+    return soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
 
 
 def chunk(samples: NDArray[Any]) -> Waveform:
@@ -119,7 +146,13 @@ def chunk(samples: NDArray[Any]) -> Waveform:
         >>> chunk(np.array([16_384, -32_768], np.int16))
         array([ 0.5, -1. ], dtype=float32)
     """
-    samples = np.asarray(samples)
+    try:
+        samples = np.asarray(samples)
+    except (ValueError, TypeError) as error:
+        raise AudioError(
+            f"a chunk that is no array came in ({error}), needed int16 or float in [-1, 1]: give a "
+            "numpy array of shape (samples,)"
+        ) from error
     if samples.ndim != 1:
         raise AudioError(
             f"a chunk of shape {samples.shape} came in, needed (samples,) of one channel: average "
@@ -149,11 +182,11 @@ def decode(path: str | Path) -> tuple[NDArray[np.float32], Hz]:
     Raises:
         AudioError: If the file is missing, empty, or cannot be decoded.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            return file.read(dtype="float32", always_2d=True), file.samplerate
-    except UNDECODABLE as error:
-        raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
+    parts = [*_decoded(path, PART_S)]
+    if not parts:
+        return np.empty((0, 1), np.float32), SAMPLE_RATE_HZ
+    samples = [part for part, _, _ in parts]
+    return samples[0] if len(parts) == 1 else np.concatenate(samples), parts[0][1]
 
 
 def conform(samples: NDArray[np.float32], rate_hz: Hz, *, what: str = "the audio") -> Waveform:
@@ -168,24 +201,43 @@ def conform(samples: NDArray[np.float32], rate_hz: Hz, *, what: str = "the audio
         The waveform, shape ``(samples,)``.
 
     Raises:
-        AudioError: If there are no samples, or values that are not finite or of another scale.
+        AudioError: If there are no samples, or values that are not finite or of another scale, or
+            the rate is that of no sound.
     """
     mono = _mono(samples, what)
     if rate_hz != SAMPLE_RATE_HZ:
+        _refuse_rate(rate_hz, what)
         mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     if mono.size == 0:
-        raise AudioError(
-            f"{what}: too short to be resampled from {rate_hz:,} Hz, needed at least one sample at "
-            f"{SAMPLE_RATE_HZ:,} Hz; remove it or record it again"
-        )
+        raise _nothing(rate_hz, what)
     return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+
+
+def _nothing(rate_hz: Hz, what: str) -> AudioError:
+    """Return the error for audio of no samples, or of too few to be resampled from a rate."""
+    if not rate_hz:
+        return AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+    return AudioError(
+        f"{what}: too short to be resampled from {rate_hz:,} Hz, needed at least one sample at "
+        f"{SAMPLE_RATE_HZ:,} Hz; remove it or record it again"
+    )
+
+
+def _refuse_rate(rate_hz: Hz, what: str) -> None:
+    """Raise if a rate is so low that resampling would make audio without end of damaged bytes."""
+    if rate_hz < SLOWEST_HZ:
+        raise AudioError(
+            f"{what}: a rate of {rate_hz:,} Hz found, needed at least {SLOWEST_HZ:,}: its header "
+            "is damaged, or it is no sound; record it again"
+        )
 
 
 def _mono(samples: NDArray[np.float32], what: str) -> NDArray[np.float32]:
     """Return the mean of the channels, ``(samples,)``, if it is audio."""
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is refused below
+        mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if mono.size == 0:
-        raise AudioError(f"{what}: no samples found, needed audio; remove it or record it again")
+        raise _nothing(0, what)
     _refuse_values(mono, MAX_DECODED, what)
     return mono
 

@@ -31,6 +31,8 @@ from watchword.errors import ConfigError, nearest
 Posteriors = NDArray[np.float32]
 LONGEST_SMOOTHING: Final = 1_000
 """Scores; at 80 ms each more than a minute, beyond which nothing is a keyword."""
+LONGEST_REST: Final = 2**62
+"""Rows; longer than any stream, and twice that still is a number of 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ class OperatingPoint:
                 f"a threshold of {self.threshold:g} was given, needed above 0 and at most 1: "
                 "scores are means of posteriors"
             )
-        if not 1 <= self.smoothing_scores <= LONGEST_SMOOTHING:
+        scores = self.smoothing_scores
+        if not (1 <= scores <= LONGEST_SMOOTHING and scores == int(scores)):
             raise ConfigError(
-                f"smoothing over {self.smoothing_scores} scores was asked for, needed from 1 to "
+                f"smoothing over {scores} scores was asked for, needed a whole number from 1 to "
                 f"{LONGEST_SMOOTHING:,}: 1 is none at all"
             )
         if not 0 <= self.refractory_ms < float("inf"):
@@ -139,8 +142,8 @@ class Decision:
         self.score_hop_ms = score_hop_ms
         self.thresholds = np.array([p.threshold for p in points.values()], np.float32)
         self.smoothing = np.array([p.smoothing_scores for p in points.values()])
-        rests = [p.refractory_ms / score_hop_ms for p in points.values()]
-        self.rests = np.ceil(np.array(rests) - 1e-9).astype(np.int64)
+        rests = np.array([p.refractory_ms / score_hop_ms for p in points.values()])
+        self.rests = np.minimum(np.ceil(rests - 1e-9), LONGEST_REST).astype(np.int64)
         """Rows from one detection to the next at least."""
 
     def start(self) -> Memory:
@@ -149,7 +152,7 @@ class Decision:
         return Memory(
             recent=np.empty((0, count), np.float32),
             above=np.zeros(count, bool),
-            fired=np.full(count, np.iinfo(np.int64).min // 2),
+            fired=np.full(count, -LONGEST_REST),
             rows=0,
         )
 
@@ -180,7 +183,8 @@ class Decision:
         kept = int(self.smoothing.max()) - 1
         recent = np.concatenate([memory.recent, posteriors])
         recent = recent[max(0, len(recent) - kept) :].copy()
-        return scores, found, Memory(recent, above[-1], fired, memory.rows + len(posteriors))
+        rows = memory.rows + len(posteriors)
+        return scores, found, Memory(recent, above[-1].copy(), fired, rows)
 
     def _smoothed(self, posteriors: Posteriors, memory: Memory) -> Posteriors:
         """Return the mean over each row and those before it, summed oldest last in float64."""

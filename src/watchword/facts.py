@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,8 +25,24 @@ SHA256: Final = re.compile(r"[0-9a-f]{64}")
 MOST_LABELS: Final = 10_000
 LONGEST_SAMPLES: Final = 60 * SAMPLE_RATE_HZ
 MOST_NUMBERS: Final = 10_000_000
-"""Of a state, for one stream."""
+"""Of all arrays of a stream's state together."""
+LONGEST_REASON: Final = 200
+"""Characters of a message that come from the file."""
+MOST_SIDES: Final = 8
+MOST_PARTS: Final = 1_000
+LARGEST_COUNT: Final = 2**53
+"""Beyond it, readers of JSON disagree about whole numbers."""
+CHUNK, POSTERIORS = "chunk", "posteriors"
+"""The graph's input and output that are no state."""
+NOT_WRITTEN: Final = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode categories of what no line of text holds: control characters, halves, line ends."""
 NO_KEYWORDS: Final = (UNKNOWN, SILENCE)
+
+
+FAULTS: Final = (
+    *(ValueError, KeyError, TypeError, AttributeError),  # as _facts raises them
+    *(RecursionError, OverflowError),  # of JSON that is nested too deep, or has too large numbers
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,7 @@ def parse(text: bytes, what: str) -> Facts:
                 "watchword, or export the model with this version"
             )
         return _facts(told)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except FAULTS as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise _unreadable(what, reason) from error
     except ConfigError as error:  # of an operating point
@@ -142,7 +159,7 @@ def parse(text: bytes, what: str) -> Facts:
 
 def _unreadable(what: str, reason: str) -> BundleError:
     """Return the error for facts that cannot be used."""
-    line = " ".join(reason.split())[:200]
+    line = "".join(sign if sign.isprintable() else " " for sign in reason[:LONGEST_REASON])
     return BundleError(
         f"{what}: its bundle.json cannot be used ({line}), and nothing of the model can be without "
         "it: copy it again, or export the model anew"
@@ -151,11 +168,9 @@ def _unreadable(what: str, reason: str) -> BundleError:
 
 def _facts(told: Mapping[str, Any]) -> Facts:
     """Return facts of JSON values, or raise what is wrong with them."""
-    if told["format"] != FORMAT:
+    if not _is_count(told["format"]) or told["format"] != FORMAT:
         raise ValueError(f"format is {told['format']!r}")
-    labels = tuple(_texts(told["labels"], "labels"))
-    if len({*labels}) != len(labels) or not 1 <= len(labels) <= MOST_LABELS:
-        raise ValueError("labels must be different from each other, and there must be some")
+    labels = _labels(told["labels"])
     deciding = told["operating_point"]
     points = {key: _point(value) for key, value in dict(deciding.get("keywords", {})).items()}
     if not {*points} <= {*labels}:
@@ -164,7 +179,7 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         name=_text(told["name"], "name"),
         labels=labels,
         timing=_timing(told["timing"]),
-        state=tuple(_state(part) for part in _list(told["state"], "state")),
+        state=_states(told["state"]),
         default_point=_point(deciding["default"]),
         points=points,
         is_calibrated=deciding.get("is_calibrated", False) is True,
@@ -172,6 +187,16 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         files={key: _file(key, value) for key, value in dict(told["files"]).items()},
         told=told,
     )
+
+
+def _labels(told: object) -> tuple[str, ...]:
+    """Return the labels, if they are different from each other and one is a keyword."""
+    labels = tuple(_text(label, "labels") for label in _list(told, "labels"))
+    if len({*labels}) != len(labels) or len(labels) > MOST_LABELS:
+        raise ValueError(f"labels must be different from each other, {MOST_LABELS:,} at most")
+    if not {*labels} - {*NO_KEYWORDS}:
+        raise ValueError("no label is a keyword")
+    return labels
 
 
 def _timing(told: Mapping[str, Any]) -> Timing:
@@ -190,10 +215,23 @@ def _timing(told: Mapping[str, Any]) -> Timing:
     return timing
 
 
+def _states(told: object) -> tuple[StatePart, ...]:
+    """Return the arrays of the state, if each has names of its own and they are not too large."""
+    parts = tuple(_state(part) for part in _list(told, "state"))
+    given = {part.given for part in parts} - {CHUNK}
+    returned = {part.returned for part in parts} - {POSTERIORS}
+    if not len(given) == len(returned) == len(parts) <= MOST_PARTS:
+        raise ValueError("the arrays of state must have different names, and not be many")
+    if sum(math.prod(part.shape) for part in parts) > MOST_NUMBERS:
+        raise ValueError(f"the arrays of state hold more than {MOST_NUMBERS:,} numbers")
+    return parts
+
+
 def _state(told: Mapping[str, Any]) -> StatePart:
-    """Return an array of the state, if it is of a size one can mean."""
+    """Return an array of the state, if it is of a shape one can mean."""
     shape = tuple(_list(told["shape"], "shape"))
-    if not all(_is_count(side) for side in shape) or math.prod(shape) > MOST_NUMBERS:
+    is_meant = all(_is_count(side) and side <= MOST_NUMBERS for side in shape)
+    if not is_meant or len(shape) > MOST_SIDES:
         raise ValueError("the shape of a state must be whole numbers, and not many")
     return StatePart(_text(told["input"], "input"), _text(told["output"], "output"), shape)
 
@@ -204,7 +242,7 @@ def _point(told: Mapping[str, Any]) -> OperatingPoint:
     is_number = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
     if not is_number or not _is_count(numbers[1]):
         raise ValueError("an operating point is made of numbers")
-    return OperatingPoint(*numbers)
+    return OperatingPoint(float(numbers[0]), numbers[1], float(numbers[2]))
 
 
 def _file(name: str, told: Mapping[str, Any]) -> StoredFile:
@@ -216,14 +254,16 @@ def _file(name: str, told: Mapping[str, Any]) -> StoredFile:
 
 
 def _is_count(value: object) -> bool:
-    """Tell whether a value is a whole number of at least 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Tell whether a value is a whole number of at least 0, and no absurd one."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT
 
 
 def _text(value: object, name: str) -> str:
-    """Return a value if it is text."""
+    """Return a value if it is text that fits a line: it will be printed."""
     if not isinstance(value, str) or not value:
         raise TypeError(f"{name} must be text")
+    if any(unicodedata.category(sign) in NOT_WRITTEN for sign in value):
+        raise ValueError(f"{name} must be text of one line")
     return value
 
 
@@ -232,11 +272,6 @@ def _list(value: object, name: str) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(f"{name} must be a list")
     return value
-
-
-def _texts(value: object, name: str) -> list[str]:
-    """Return a value if it is a list of text."""
-    return [_text(item, name) for item in _list(value, name)]
 
 
 def _refuse_constant(name: str) -> None:

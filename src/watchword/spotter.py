@@ -57,14 +57,20 @@ def runner(model: str | Path | Bundle, *, is_int8: bool = False, threads: int = 
     if isinstance(model, Bundle):
         return Runner(model, is_int8=is_int8, threads=threads)
     path = shipped.find_bundle(Path(model))
-    changed = path.stat().st_mtime_ns if path.is_file() else None
-    if changed is None:  # a folder's files may change one by one, so it is read anew
+    if not path.is_file():  # a folder's files may change one by one, so it is read anew
         return Runner(bundle.read(path), is_int8=is_int8, threads=threads)
+    found = path.stat()
+    changed = found.st_mtime_ns, found.st_size, found.st_ino
     return _kept(path.resolve(), changed, is_int8, threads)
 
 
 @lru_cache(maxsize=SESSIONS_KEPT)
-def _kept(path: Path, changed: int, is_int8: bool, threads: int) -> Runner:  # noqa: FBT001 - a key
+def _kept(
+    path: Path,
+    changed: tuple[int, ...],
+    is_int8: bool,  # noqa: FBT001 - a key
+    threads: int,
+) -> Runner:
     """Return a runner that others share; one session may serve any number of streams."""
     del changed
     return Runner(bundle.read(path), is_int8=is_int8, threads=threads)
@@ -73,7 +79,7 @@ def _kept(path: Path, changed: int, is_int8: bool, threads: int) -> Runner:  # n
 class Spotter:
     """Listens to one stream for the keywords of a model.
 
-    Spotters of the same model share its session, so that one more costs next to nothing.
+    Spotters of the same file share its session, so that one more costs next to nothing.
 
     Args:
         model: Name of a shipped model, path of a bundle, or a bundle.
@@ -163,7 +169,8 @@ class Spotter:
         """End the stream, and return what its last second still held.
 
         Half a second of silence is heard after it, or as much as is missing to a clip. Detections
-        in it bear the time of the end. What is fed next is a new stream.
+        in it bear the time of the end. An end without audio before it holds nothing. What is fed
+        next is a new stream.
         """
         return self.end()[1]
 
@@ -244,13 +251,23 @@ def hear(
 
     Args:
         chunks: The recording, piece by piece.
-        spotter: Who listens; it is left as new.
+        spotter: Who listens; it is left as new, whatever happens.
         told: Called with each detection when it is made: what comes before a fault is not lost.
 
     Raises:
         AudioError: If a chunk is no usable audio.
     """
     spotter.reset()
+    try:
+        return _heard(chunks, spotter, told)
+    finally:
+        spotter.reset()
+
+
+def _heard(
+    chunks: Iterable[NDArray[Any]], spotter: Spotter, told: Callable[[Detection], None]
+) -> Heard:
+    """Return all that a spotter that is as new hears in a recording."""
     rows: list[Posteriors] = []
     found: list[Detection] = []
     for piece in chunks:

@@ -23,12 +23,14 @@ from numpy.typing import NDArray
 from watchword.bundle import CLIP, CLIP_INT8, STREAM, STREAM_INT8, Bundle
 from watchword.decision import Posteriors
 from watchword.errors import AudioError, BundleError, ConfigError
+from watchword.facts import CHUNK, LONGEST_REASON, POSTERIORS
 
 Waveforms = NDArray[np.float32]
 SCORES_AT_ONCE: Final = 64
 """Scores of a stream computed in one go; more would need memory, not be quicker."""
 MOST_THREADS: Final = 256
 LOG_FATAL: Final = 4
+FLOAT: Final = np.dtype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Runner:
 
         Raises:
             AudioError: If they are not of that shape.
+            BundleError: If the graph cannot be run, or answers in another shape than it should.
         """
         needed = self.timing.clip_samples
         if waveforms.ndim != 2 or waveforms.shape[1] != needed:
@@ -92,15 +95,22 @@ class Runner:
                 f"clips of shape {waveforms.shape} came in, needed (clips, {needed:,}): cut the "
                 "audio or pad it with zeros"
             )
-        posteriors: Posteriors = self._run(self._clip_name, {"waveform": waveforms})[0]
+        given = {"waveform": waveforms.astype(np.float32, copy=False)}
+        shape = len(waveforms), len(self.facts.labels)
+        posteriors: Posteriors = self._run(self._clip_name, given, {POSTERIORS: shape})[0]
         return posteriors
 
     def start(self, streams: int = 1) -> State:
         """Return the state of streams that have heard nothing.
 
         Args:
-            streams: How many are heard side by side.
+            streams: How many are heard side by side, at least 1.
+
+        Raises:
+            ConfigError: If there shall be none.
         """
+        if streams < 1:
+            raise ConfigError(f"{streams} streams were asked for, needed at least 1: name how many")
         arrays = tuple(np.zeros((streams, *part.shape), np.float32) for part in self.facts.state)
         lead = np.zeros((streams, self.timing.lead_samples), np.float32)
         return State(arrays, lead, 0)
@@ -117,6 +127,7 @@ class Runner:
 
         Raises:
             AudioError: If there are not as many rows of audio as streams.
+            BundleError: If the graph cannot be run, or answers in another shape than it should.
         """
         if chunk.ndim != 2 or chunk.shape[0] != state.streams:
             raise AudioError(
@@ -141,25 +152,35 @@ class Runner:
     ) -> tuple[Posteriors, tuple[NDArray[np.float32], ...]]:
         """Return posteriors of whole score hops, and the graph's next state."""
         given = {part.given: array for part, array in zip(self.facts.state, arrays, strict=True)}
-        posteriors, *after = self._run(self._stream_name, {"chunk": audio, **given})
+        due = audio.shape[1] // self.timing.score_samples
+        shapes: dict[str, tuple[int, ...]] = {
+            POSTERIORS: (len(audio), due, len(self.facts.labels)),
+            **{part.returned: (len(audio), *part.shape) for part in self.facts.state},
+        }
+        posteriors, *after = self._run(self._stream_name, {CHUNK: audio, **given}, shapes)
         return posteriors, tuple(after)
 
     def _none(self, streams: int) -> Posteriors:
         """Return no scores."""
         return np.empty((streams, 0, len(self.facts.labels)), np.float32)
 
-    def _run(self, name: str, given: dict[str, NDArray[np.float32]]) -> list[Any]:
-        """Return what a graph computes."""
+    def _run(
+        self, name: str, given: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, ...]]
+    ) -> list[Any]:
+        """Return what a graph computes: arrays of these names and shapes."""
         if name not in self._sessions:
             self._sessions[name] = _session(self._bundle, name, self._threads)
-        outputs = ["posteriors"]
-        if name == self._stream_name:
-            outputs += [part.returned for part in self.facts.state]
         given = {key: np.ascontiguousarray(value) for key, value in given.items()}
         try:
-            return list(self._sessions[name].run(outputs, given))
+            found = self._sessions[name].run([*shapes], given)
         except _faults() as error:
-            raise _unusable(self._bundle, name, error) from error
+            raise _unusable(self._bundle, name, str(error)) from error
+        for (key, shape), array in zip(shapes.items(), found, strict=True):
+            if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, FLOAT):
+                kind = getattr(array, "dtype", type(array).__name__), getattr(array, "shape", ())
+                reason = f"{key} is {kind[0]} {kind[1]}, needed {FLOAT} {shape}"
+                raise _unusable(self._bundle, name, reason)
+        return list(found)
 
 
 def _session(bundle: Bundle, name: str, threads: int) -> onnxruntime.InferenceSession:
@@ -168,12 +189,13 @@ def _session(bundle: Bundle, name: str, threads: int) -> onnxruntime.InferenceSe
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = LOG_FATAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(
             bundle.graph(name), options, providers=["CPUExecutionProvider"]
         )
     except _faults() as error:
-        raise _unusable(bundle, name, error) from error
+        raise _unusable(bundle, name, str(error)) from error
 
 
 @cache
@@ -185,9 +207,9 @@ def _faults() -> tuple[type[BaseException], ...]:
     return (*own, ValueError, RuntimeError)
 
 
-def _unusable(bundle: Bundle, name: str, error: BaseException) -> BundleError:
-    """Return the error for a graph that onnxruntime does not run."""
-    line = " ".join(str(error).split())[:200]
+def _unusable(bundle: Bundle, name: str, reason: str) -> BundleError:
+    """Return the error for a graph that cannot be used."""
+    line = "".join(sign if sign.isprintable() else " " for sign in reason[:LONGEST_REASON])
     return BundleError(
         f"{bundle.source}: {name} cannot be run ({line}): update onnxruntime, or export the model "
         "again"

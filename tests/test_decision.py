@@ -1,0 +1,254 @@
+"""When a keyword was heard: every case can be redone by hand."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from watchword.decision import Decision, OperatingPoint, points_for
+from watchword.errors import ConfigError
+
+HOP_MS = 80.0
+PLAIN = OperatingPoint(threshold=0.5, smoothing_scores=1, refractory_ms=0.0)
+
+
+def rows_of(*columns: list[float]) -> NDArray[np.float32]:
+    """Rows of posteriors from one list for each keyword."""
+    return np.array(columns, np.float32).T
+
+
+def fired(point: OperatingPoint, posteriors: list[float]) -> list[int]:
+    """The rows at which one keyword was detected."""
+    decide = Decision({"stop": point}, HOP_MS)
+    return [row for row, _ in decide.step(rows_of(posteriors), decide.start())[1]]
+
+
+def smoothed(scores: int, posteriors: list[float]) -> list[float]:
+    """The scores of one keyword."""
+    decide = Decision({"stop": PLAIN.changed(smoothing_scores=scores)}, HOP_MS)
+    found: list[float] = decide.step(rows_of(posteriors), decide.start())[0][:, 0].tolist()
+    return found
+
+
+# ---------------------------------------------------------------------------------- by hand
+
+
+@pytest.mark.parametrize(
+    ("posteriors", "rows"),
+    [
+        ([0.2, 0.9, 0.8, 0.9, 0.1], [1]),
+        ([0.2, 0.9, 0.1, 0.9, 0.1], [1, 3]),
+        ([0.9, 0.9, 0.1], [0]),
+        ([0.1, 0.2, 0.9], [2]),
+        ([0.9, 0.1, 0.9, 0.1, 0.9], [0, 2, 4]),
+        ([0.1, 0.2, 0.4], []),
+        ([], []),
+    ],
+)
+def test_a_burst_is_one_detection_at_its_first_score(
+    posteriors: list[float], rows: list[int]
+) -> None:
+    assert fired(PLAIN, posteriors) == rows
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.1, 1.0])
+@pytest.mark.parametrize("scores", [1, 3])
+def test_a_score_at_the_threshold_fires_and_the_next_smaller_number_does_not(
+    threshold: float, scores: int
+) -> None:
+    point = OperatingPoint(threshold, scores, 0.0)
+    at = float(np.float32(threshold))
+    below = float(np.nextafter(np.float32(threshold), np.float32(0)))
+    assert fired(point, [at] * 4) == [0]
+    assert fired(point, [below] * 4) == []
+
+
+def test_a_score_is_the_mean_of_the_last_rows_or_of_as_many_as_there_were() -> None:
+    assert smoothed(3, [0.0, 0.75, 0.75, 0.0, 0.0]) == [0.0, 0.375, 0.5, 0.5, 0.25]
+    assert smoothed(4, [1.0, 0.0, 0.5, 0.5, 0.0]) == [1.0, 0.5, 0.5, 0.5, 0.25]
+    assert smoothed(1, [1.0, 0.0, 0.5]) == [1.0, 0.0, 0.5]
+
+
+def test_it_is_the_score_that_fires_and_not_the_posterior() -> None:
+    point = PLAIN.changed(smoothing_scores=3)
+    assert fired(point, [0.0, 0.75, 0.75, 0.0, 0.0]) == [2]
+    assert fired(point, [0.0, 0.0, 1.0, 0.0, 0.0]) == []
+    assert fired(point, [1.0, 0.0, 0.0]) == [0]  # the first row is the mean of one
+
+
+@pytest.mark.parametrize(
+    ("refractory_ms", "posteriors", "rows"),
+    [
+        (240, [1, 0, 1, 0, 0], [0]),  # begins 2 rows after, 3 must lie between
+        (240, [1, 0, 0, 1, 0], [0, 3]),  # begins when the rest ends
+        (241, [1, 0, 0, 1, 0, 1], [0, 5]),  # more than 3 rows are 4
+        (240, [1, 0, 1, 1, 1, 1, 1, 1], [0]),  # began in the rest, however long it lasts
+        (240, [1, 0, 1, 1, 1, 1, 0, 1], [0, 7]),
+        (240, [1, 0, 1, 0, 1, 0], [0, 4]),  # what is swallowed does not prolong the rest
+        (240, [1, 1, 1, 1, 1, 1, 0, 1], [0, 7]),  # a burst longer than its rest fires once
+        (80, [1, 0, 1, 0, 1], [0, 2, 4]),
+        (1e308, [0, 0, 1, 0, 1] + [0, 1] * 50, [2]),
+    ],
+)
+def test_a_keyword_rests_after_it_fired(
+    refractory_ms: float, posteriors: list[float], rows: list[int]
+) -> None:
+    assert fired(PLAIN.changed(refractory_ms=refractory_ms), posteriors) == rows
+
+
+def test_two_keywords_have_each_their_own_point_and_do_not_hush_each_other() -> None:
+    decide = Decision(
+        {"stop": OperatingPoint(0.5, 1, 240.0), "go": OperatingPoint(0.25, 2, 0.0)}, HOP_MS
+    )
+    posteriors = rows_of([1, 0, 1, 1, 0, 1], [0, 0, 0.5, 0, 0, 1])
+    scores, found, memory = decide.step(posteriors, decide.start())
+    assert scores[:, 0].tolist() == [1, 0, 1, 1, 0, 1]
+    assert scores[:, 1].tolist() == [0, 0, 0.25, 0.25, 0, 0.5]
+    assert found == [(0, 0), (2, 1), (5, 0), (5, 1)]
+    assert memory.fired.tolist() == [5, 5]
+    assert memory.rows == 6
+
+
+# ---------------------------------------------------------------------------------- laws
+
+POINTS = st.builds(
+    OperatingPoint,
+    threshold=st.sampled_from([0.125, 0.25, 0.5, 0.7, 1.0]),
+    smoothing_scores=st.integers(1, 6),
+    refractory_ms=st.sampled_from([0.0, 80.0, 100.0, 240.0, 1_000.0]),
+)
+EIGHTHS = st.integers(0, 8).map(lambda eighths: eighths / 8)
+
+
+def by_hand(point: OperatingPoint, posteriors: list[float]) -> list[int]:
+    """What SPEC §7 says, one row after the other, in the plainest words."""
+    found: list[int] = []
+    was_above = False
+    for row in range(len(posteriors)):
+        recent = posteriors[max(0, row + 1 - point.smoothing_scores) : row + 1]
+        is_above = bool(np.float32(sum(recent) / len(recent)) >= np.float32(point.threshold))
+        is_rested = not found or (row - found[-1]) * HOP_MS >= point.refractory_ms
+        if is_above and not was_above and is_rested:
+            found.append(row)
+        was_above = is_above
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(POINTS, st.lists(EIGHTHS, max_size=40))
+def test_detections_are_those_of_the_plainest_words(
+    point: OperatingPoint, posteriors: list[float]
+) -> None:
+    assert fired(point, posteriors) == by_hand(point, posteriors)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(POINTS, min_size=3, max_size=3),
+    arrays(np.float32, (30, 3), elements=st.floats(0, 1, width=32)),
+    st.lists(st.integers(0, 30), max_size=8),
+)
+def test_the_same_rows_in_whatever_pieces_give_the_same_to_the_last_bit(
+    points: list[OperatingPoint], posteriors: NDArray[np.float32], cuts: list[int]
+) -> None:
+    decide = Decision(dict(zip("abc", points, strict=True)), HOP_MS)
+    scores, found, memory = decide.step(posteriors, decide.start())
+    pieces, seen, later = [], [], decide.start()
+    for first, last in pairwise([0, *sorted(cuts), len(posteriors)]):
+        some, fires, later = decide.step(posteriors[first:last], later)
+        pieces.append(some)
+        seen += [(first + row, keyword) for row, keyword in fires]
+    assert np.array_equal(np.concatenate(pieces), scores)
+    assert seen == found
+    assert np.array_equal(later.recent, memory.recent)
+    assert later.above.tolist() == memory.above.tolist()
+    assert (later.fired.tolist(), later.rows) == (memory.fired.tolist(), memory.rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(POINTS, st.lists(EIGHTHS, max_size=40), EIGHTHS.filter(bool))
+def test_a_higher_threshold_is_never_reached_earlier(
+    point: OperatingPoint, posteriors: list[float], other: float
+) -> None:
+    low, high = sorted([point.threshold, other])
+    early = fired(point.changed(threshold=low), posteriors)
+    late = fired(point.changed(threshold=high), posteriors)
+    assert not late or early[0] <= late[0]
+
+
+def test_a_memory_may_be_kept_and_gone_on_from_twice() -> None:
+    decide = Decision({"stop": OperatingPoint(0.5, 2, 200.0)}, HOP_MS)
+    _, _, memory = decide.step(rows_of([1, 0, 1]), decide.start())
+    first = decide.step(rows_of([1, 0, 1, 1]), memory)
+    again = decide.step(rows_of([1, 0, 1, 1]), memory)
+    assert np.array_equal(first[0], again[0])
+    assert first[1] == again[1]
+
+
+def test_a_memory_holds_what_smoothing_needs_and_none_of_the_rows_it_was_made_of() -> None:
+    decide = Decision({"a": OperatingPoint(smoothing_scores=5), "b": PLAIN}, HOP_MS)
+    memory = decide.start()
+    for rows in (1, 3, 1_000, 2):
+        _, _, memory = decide.step(np.zeros((rows, 2), np.float32), memory)
+        assert len(memory.recent) == min(4, memory.rows)
+        kept = (memory.recent, memory.above, memory.fired)
+        assert [array.base is None for array in kept] == [True] * 3
+
+
+# ---------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"threshold": 0.0}, r"a threshold of 0 was given, needed above 0 and at most 1: scores"),
+        ({"threshold": 1.01}, r"a threshold of 1\.01 was given, needed above 0 and at most 1"),
+        ({"threshold": float("nan")}, r"a threshold of nan was given, needed above 0"),
+        ({"smoothing_scores": 0}, r"over 0 scores was asked for, needed a whole number from 1 to"),
+        ({"smoothing_scores": 1_001}, r"needed a whole number from 1 to 1,000: 1 is none at all"),
+        ({"smoothing_scores": 2.5}, r"smoothing over 2\.5 scores was asked for, needed a whole"),
+        ({"refractory_ms": -1.0}, r"a refractory period of -1 ms was given, needed a finite time"),
+        ({"refractory_ms": float("inf")}, r"period of inf ms was given, needed a finite time from"),
+        ({"refractory_ms": float("nan")}, r"a refractory period of nan ms was given"),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused(values: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        PLAIN.changed(**values)
+
+
+def test_what_is_none_stays() -> None:
+    assert PLAIN.changed(threshold=None, refractory_ms=5.0) == OperatingPoint(0.5, 1, 5.0)
+
+
+def test_a_decision_about_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no keyword was given to decide about, needed at least"):
+        Decision({}, HOP_MS)
+
+
+def test_each_keyword_has_its_own_point_or_the_default() -> None:
+    default = OperatingPoint(0.9)
+    assert points_for(None, ["stop", "go"], {"go": PLAIN}, default) == {
+        "stop": default,
+        "go": PLAIN,
+    }
+    assert list(points_for(["go", "stop", "go"], ["stop", "go"], {}, default)) == ["go", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        (["stopp"], r"does not know the keyword 'stopp': did you mean stop\? There are: stop, go"),
+        ([""], r"does not know the keyword '': There are: stop, go"),
+        ([], r"no keyword was named to listen for; there are: stop, go"),
+    ],
+)
+def test_keywords_that_a_model_does_not_know_are_refused(keywords: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        points_for(keywords, ["stop", "go"], {}, PLAIN)

@@ -1,0 +1,297 @@
+"""Streams: the same answers as the whole file gives, for chunks of every length."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import bundles
+from bundles import CLIP, SCORE
+from watchword import bundle, shipped
+from watchword.decision import Posteriors
+from watchword.errors import AudioError, BundleError, ConfigError
+from watchword.stream import Runner, State, Waveforms
+
+SAMPLES = 47
+FIRST = CLIP // SCORE - 1
+"""Score hops before the first score of the tiny bundle."""
+
+
+@cache
+def tiny() -> Runner:
+    """Runs the bundle whose posterior is the mean of 8 samples."""
+    return Runner(bundle.of(bundles.facts(), bundles.graphs()))
+
+
+@cache
+def runner_of(name: str) -> Runner:
+    """Runs a shipped model."""
+    return Runner(bundle.read(shipped.find_bundle(Path(name))))
+
+
+def audio_of(streams: int, samples: int = SAMPLES, seed: int = 0) -> Waveforms:
+    """Multiples of 1/64 from 0 to 1, whose means of 8 are exact in float32."""
+    drawn = np.random.default_rng(seed).integers(0, 65, (streams, samples))
+    return (drawn / 64).astype(np.float32)
+
+
+def streamed(run: Runner, audio: Waveforms, chunk: int, state: State | None = None) -> Posteriors:
+    """All posteriors of audio that comes in chunks."""
+    state, found = state or run.start(len(audio)), []
+    for first in range(0, audio.shape[1], chunk):
+        posteriors, state = run.step(audio[:, first : first + chunk], state)
+        found.append(posteriors)
+    return np.concatenate(found, axis=1)
+
+
+def by_hand(audio: Waveforms) -> NDArray[np.float64]:
+    """The mean of each window of 8 samples, one every 2: posteriors of ``loud``."""
+    windows = np.lib.stride_tricks.sliding_window_view(audio.astype(np.float64), CLIP, axis=1)
+    return windows[:, ::SCORE].mean(axis=2)
+
+
+# ---------------------------------------------------------------------------------- by hand
+
+
+def test_posteriors_are_the_means_that_one_can_work_out() -> None:
+    audio = audio_of(1)
+    found = streamed(tiny(), audio, SAMPLES)
+    assert found.dtype == np.float32
+    assert np.array_equal(found[..., 0], by_hand(audio))
+    assert np.array_equal(found[..., 1], 1 - by_hand(audio))
+
+
+def test_no_score_comes_before_the_first_full_window_and_one_with_every_hop_after() -> None:
+    audio, state = audio_of(1, 20), tiny().start()
+    for heard in range(1, 21):
+        posteriors, state = tiny().step(audio[:, heard - 1 : heard], state)
+        is_due = heard >= CLIP and heard % SCORE == 0
+        assert posteriors.shape == (1, int(is_due), 2)
+
+
+def test_zeros_that_lead_a_stream_are_heard_before_it_and_delay_nothing() -> None:
+    timing = {**bundles.facts()["timing"], "lead_samples": 4, "warm_up_scores": FIRST + 2}
+    led = Runner(bundle.of(bundles.facts(timing=timing), bundles.graphs()))
+    audio = audio_of(1)
+    for chunk in (1, 3, SAMPLES):
+        assert np.array_equal(streamed(led, audio, chunk), streamed(tiny(), audio, chunk))
+
+
+def test_a_stream_without_audio_has_no_scores() -> None:
+    for _ in range(3):
+        posteriors, state = tiny().step(np.empty((1, 0), np.float32), tiny().start())
+        assert posteriors.shape == (1, 0, 2)
+        assert state.scores == 0
+
+
+# ------------------------------------------------------------------------- stream equals file
+
+
+@pytest.mark.parametrize("chunk", range(1, 21))
+def test_a_stream_equals_the_file_to_the_last_bit(chunk: int) -> None:
+    audio = audio_of(1)
+    assert np.array_equal(streamed(tiny(), audio, chunk), streamed(tiny(), audio, SAMPLES))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 30), max_size=12))
+def test_a_stream_in_any_pieces_equals_the_clips_it_is_made_of(lengths: list[int]) -> None:
+    audio, state, found = audio_of(1, sum(lengths)), tiny().start(), []
+    for last, length in zip(np.cumsum(lengths), lengths, strict=True):
+        posteriors, state = tiny().step(audio[:, last - length : last], state)
+        found.append(posteriors[0])
+    starts = range(0, audio.shape[1] - CLIP + 1, SCORE)
+    clips = [audio[0, start : start + CLIP] for start in starts]
+    expected = tiny().clips(np.reshape(np.array(clips, np.float32), (-1, CLIP)))
+    assert np.array_equal(np.concatenate([np.empty((0, 2)), *found]), expected)
+    assert state.pending.shape == (1, audio.shape[1] % SCORE)
+
+
+def test_more_scores_than_are_computed_at_once_come_in_order() -> None:
+    audio = audio_of(1, 1_001)
+    for chunk in (1_001, 300, 7):
+        assert np.array_equal(streamed(tiny(), audio, chunk)[..., 0], by_hand(audio))
+
+
+def speechlike(streams: int, samples: int, seed: int = 0) -> Waveforms:
+    """Hum whose pitch and loudness wander: the shipped models are not sure of it."""
+    random = np.random.default_rng(seed)
+    time_s = np.arange(samples) / 16_000
+    pitch = 120 + 60 * np.sin(2 * np.pi * random.uniform(1, 4, (streams, 1)) * time_s)
+    phase = 2 * np.pi * np.cumsum(pitch, axis=1) / 16_000
+    voice = sum(np.sin(phase * part) / part for part in range(1, 20))
+    swell = np.sin(2 * np.pi * random.uniform(1, 3, (streams, 1)) * time_s) ** 2
+    heard: Waveforms = (0.1 * voice * swell + random.normal(0, 0.01, voice.shape)).astype("f4")
+    return heard
+
+
+# Float32 sums in another order: blocks of a matrix product depend on how many scores are computed
+# together. Some units in the last place of 1, 1e-7 each, grow through ten layers and a softmax.
+ROUNDING = 1e-5
+
+
+@pytest.mark.parametrize("name", shipped.names())
+@pytest.mark.parametrize("chunk", [37, 160, 1_280, 5_000, 16_001])
+def test_a_stream_of_a_shipped_model_equals_the_file_and_its_clips(name: str, chunk: int) -> None:
+    run, audio = runner_of(name), speechlike(1, 30_000)
+    whole = streamed(run, audio, 30_000)
+    hop, clip = run.timing.score_samples, run.timing.clip_samples
+    starts = range(0, 30_000 - clip + 1, hop)
+    clips = run.clips(np.stack([audio[0, start : start + clip] for start in starts]))
+    found = streamed(run, audio, chunk)
+    assert found.shape == whole.shape == (1, len(starts), len(run.facts.labels))
+    assert np.abs(found - whole).max() < ROUNDING
+    assert np.abs(found[0] - clips).max() < ROUNDING
+    assert 0.1 < found.max(axis=2).min() < 0.9  # posteriors that could have differed
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_streams_of_a_shipped_model_side_by_side_equal_each_alone(name: str) -> None:
+    run, audio = runner_of(name), speechlike(3, 20_000, seed=1)
+    together = streamed(run, audio, 3_000)
+    alone = np.concatenate([streamed(run, one[None], 3_000) for one in audio])
+    assert np.abs(together - alone).max() < ROUNDING
+
+
+# ------------------------------------------------------------------------- state is a value
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 9])
+def test_streams_side_by_side_equal_each_alone(chunk: int) -> None:
+    audio = audio_of(4)
+    alone = np.concatenate([streamed(tiny(), one[None], chunk) for one in audio])
+    assert np.array_equal(streamed(tiny(), audio, chunk), alone)
+
+
+def test_a_state_can_be_gone_on_from_twice() -> None:
+    audio = audio_of(2)
+    _, state = tiny().step(audio[:, :13], tiny().start(2))
+    first = streamed(tiny(), audio[:, 13:], 3, state)
+    assert np.array_equal(streamed(tiny(), audio[:, 13:], 5, state), first)
+    other = streamed(tiny(), 1 - audio[:, 13:], 3, state)
+    assert not np.array_equal(other, first)
+    assert np.array_equal(streamed(tiny(), audio[:, 13:], 3, state), first)
+
+
+def test_a_state_does_not_change_when_the_chunk_does() -> None:
+    audio = audio_of(1)
+    chunk = audio[:, :13].copy()
+    _, state = tiny().step(chunk, tiny().start())
+    chunk[:] = -1
+    assert np.array_equal(streamed(tiny(), audio[:, 13:], 7, state)[0], later(audio, 13))
+
+
+def later(audio: Waveforms, heard: int) -> Posteriors:
+    """Posteriors of a file that come after so many samples."""
+    whole = streamed(tiny(), audio, audio.shape[1])
+    found: Posteriors = whole[0, max(0, heard // SCORE - FIRST) :]
+    return found
+
+
+def test_a_state_holds_less_than_a_score_hop_of_audio_however_much_was_heard() -> None:
+    state = tiny().start()
+    for samples in (1, 1_001, 2, 5_000, 1):
+        _, state = tiny().step(audio_of(1, samples), state)
+        assert state.pending.shape[1] < SCORE
+        assert state.pending.base is None
+        assert [array.shape for array in state.arrays] == [(1, CLIP - SCORE)]
+
+
+# ---------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("shape", [(8,), (1, 7), (1, 8, 1), (0, 7)])
+def test_clips_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(AudioError, match=r"clips of shape .+ came in, needed \(clips, 8\): cut th"):
+        tiny().clips(np.zeros(shape, np.float32))
+
+
+def test_no_clips_are_no_posteriors_and_float64_is_as_good() -> None:
+    assert tiny().clips(np.zeros((0, 8), np.float32)).shape == (0, 2)
+    assert tiny().clips(np.full((1, 8), 0.25)).tolist() == [[0.25, 0.75]]
+
+
+@pytest.mark.parametrize("shape", [(8,), (1, 8), (3, 8), (2, 8, 1)])
+def test_a_chunk_without_a_row_for_each_stream_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(AudioError, match=r"came in for 2 streams, needed \(2, samples\): give one"):
+        tiny().step(np.zeros(shape, np.float32), tiny().start(2))
+
+
+def test_numbers_that_cannot_be_meant_are_refused() -> None:
+    made = bundle.of(bundles.facts(), bundles.graphs())
+    for threads in (0, -1, 257):
+        with pytest.raises(
+            ConfigError, match=rf"{threads} threads were asked for, needed from 1 t"
+        ):
+            Runner(made, threads=threads)
+    for streams in (0, -1):
+        with pytest.raises(
+            ConfigError, match=rf"{streams} streams were asked for, needed at least"
+        ):
+            tiny().start(streams)
+
+
+def test_8_bit_graphs_that_are_not_there_are_asked_for_in_vain() -> None:
+    made = bundle.of(bundles.facts(), bundles.graphs(), "a.watchword")
+    with pytest.raises(BundleError, match=r"a\.watchword has no stream\.int8\.onnx, there are"):
+        Runner(made, is_int8=True)
+
+
+def broken(**graphs: bytes) -> Runner:
+    """Runs a bundle with other graphs; ``clip`` and ``stream`` name them."""
+    contents = {f"{name}.onnx": content for name, content in graphs.items()}
+    made = bundle.of(bundles.facts(), {**bundles.graphs(), **contents}, "a.watchword")
+    return Runner(made)
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", bytes(100), b"\0\0\0\0ORTM" + bytes(100)])
+def test_a_graph_that_is_none_is_refused_when_it_is_first_needed(content: bytes) -> None:
+    with pytest.raises(
+        BundleError, match=r"^a\.watchword: stream\.onnx cannot be run \(.+\): upda"
+    ):
+        broken(stream=content).step(audio_of(1), tiny().start())
+    with pytest.raises(
+        BundleError, match=r"^a\.watchword: clip\.onnx cannot be run \(.+\): update"
+    ):
+        broken(clip=content).clips(audio_of(1, CLIP))
+
+
+def test_a_graph_with_other_inputs_is_refused() -> None:
+    swapped = broken(stream=bundles.graphs()["clip.onnx"])
+    with pytest.raises(BundleError, match=r"stream\.onnx cannot be run \(.+\): update onnxruntime"):
+        swapped.step(audio_of(1), swapped.start())
+
+
+def test_names_of_a_forger_s_choice_do_not_break_the_line() -> None:
+    model = onnx.load_from_string(bundles.graphs()["clip.onnx"])
+    model.graph.node[0].op_type = "No\x1b[2J\nSuch"
+    with pytest.raises(BundleError, match=r"clip\.onnx cannot be run \(.+\): update") as refusal:
+        broken(clip=model.SerializeToString()).clips(audio_of(1, CLIP))
+    assert str(refusal.value).isprintable()
+
+
+def strided(strides: int) -> bytes:
+    """The stream graph with scores at other times than the bundle says."""
+    model = onnx.load_from_string(bundles.graphs()["stream.onnx"])
+    pool = next(node for node in model.graph.node if node.op_type == "AveragePool")
+    next(part for part in pool.attribute if part.name == "strides").ints[:] = [strides]
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_a_graph_that_answers_in_another_shape_is_refused() -> None:
+    run = broken(stream=strided(1))
+    message = r"posteriors is float32 \(1, 7, 2\), needed float32 \(1, 4, 2\)\): update onnxruntime"
+    with pytest.raises(BundleError, match=message):
+        run.step(audio_of(1, 8), run.start())
+    facts = bundles.facts(labels=["loud", "quiet", "_unknown_"])
+    run = Runner(bundle.of(facts, bundles.graphs()))
+    with pytest.raises(BundleError, match=r"posteriors is float32 \(1, 2\), needed float32 \(1, 3"):
+        run.clips(audio_of(1, CLIP))
