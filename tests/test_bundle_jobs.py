@@ -57,3 +57,12 @@ def test_a_shipped_model_is_exported_under_its_name_and_not_into_the_package(
     told = json.loads(answer.out)
     assert told["name"] == name
     assert Path(told["path"]).is_relative_to(tmp_path)
+
+
+def test_a_folder_of_other_things_is_refused_before_any_work(
+    trained: World, ask: Ask, tmp_path: Path
+) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    line = ask("export", trained.checkpoint, "-o", tmp_path, "--no-int8").line
+    assert str(tmp_path) in line
+    assert (tmp_path / "letter.txt").read_text() == "dear"

@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from watchword import canvas, jobs, pictures, plots
 from watchword.errors import DataError, WatchwordError
@@ -234,6 +235,93 @@ def test_silence_and_short_clips_can_be_drawn(tmp_path: Path) -> None:
     assert all(np.isfinite(array).all() for array in drawn)
 
 
+# --------------------------------------------------------------------------------------- listening
+
+
+def heard(count: int, duration_s: float, *detections: tuple[str, float]) -> Figure:
+    """A picture of some keywords, each higher than the one before, but for a step at the end."""
+    times_s = np.arange(min(1, duration_s), duration_s + 0.01, 0.08)
+    scores = {f"w{n}": np.full(len(times_s), n / 100) for n in range(count)}
+    for values in scores.values():
+        values[-1] = 0.9
+    thresholds = dict.fromkeys(scores, 0.5)
+    levels_db = np.full((257, 100), -60.0)
+    return pictures.listening(levels_db, scores, times_s, thresholds, detections, duration_s)
+
+
+def test_each_keyword_has_a_row_with_its_threshold_and_its_detections() -> None:
+    sound, panel = heard(3, 10.0, ("w0", 2.5), ("w2", 5.0), ("w2", 7.5)).axes
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["w2", "w1", "w0"]
+    marks = [line.get_xdata() for line in panel.lines if line.get_marker() == "v"]
+    assert [np.asarray(x).tolist() for x in marks] == [[5.0, 7.5], [], [2.5]]
+    dotted = [line.get_ydata()[0] for line in panel.lines if line.get_linestyle() == ":"]
+    np.testing.assert_allclose(dotted, [0.4, 1.4, 2.4])  # half of a row's 0.8
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in panel.collections]
+    np.testing.assert_allclose(tops, [0.72, 1.72, 2.72])
+    assert [line.get_xdata()[0] for line in sound.lines] == [2.5, 5.0, 7.5]
+    assert panel.get_xlim() == sound.get_xlim() == (0, 10)
+
+
+@pytest.mark.parametrize("duration_s", [0.5, 60.0, 3_600.0])
+def test_a_picture_of_a_recording_fits_a_screen(tmp_path: Path, duration_s: float) -> None:
+    from PIL import Image
+
+    figure = heard(35, duration_s)
+    with Image.open(plots.save(figure, tmp_path / "heard.png")) as image:
+        assert image.width <= 1_920
+        assert image.height <= 1_080
+    panel = figure.axes[1]
+    assert len(panel.get_yticks()) == 12
+    assert "23 more keywords" in panel.get_xlabel()
+    ticks = [x for x in panel.get_xticks() if 0 <= x <= duration_s]
+    assert 4 <= len(ticks) <= 13
+
+
+def test_of_many_keywords_those_detected_are_shown() -> None:
+    detections = [(f"w{n}", 5.0) for n in range(10)]
+    (_, panel) = heard(35, 10.0, *detections).axes
+    shown = [text.get_text() for text in panel.get_yticklabels()]
+    assert set(shown) >= {word for word, _ in detections}
+    assert shown == sorted(shown, key=lambda word: -int(word[1:]))  # in the order of the model
+
+
+def test_a_long_time_is_told_as_by_a_clock() -> None:
+    for duration_s, tick in ((60.0, "10 s"), (3_600.0, "0:10:00")):
+        panel = heard(1, duration_s).axes[1]
+        panel.figure.canvas.draw()
+        assert tick in [text.get_text() for text in panel.get_xticklabels()]
+
+
+def test_a_hundred_detections_do_not_hide_the_sound() -> None:
+    sound, panel = heard(1, 3_600.0, *[("w0", 30.0 * n) for n in range(100)]).axes
+    assert not sound.lines
+    assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == "v") == 100
+
+
+def test_the_end_of_a_long_recording_is_not_lost_between_columns() -> None:
+    panel = heard(1, 3_600.0).axes[1]
+    (area,) = panel.collections
+    assert area.get_paths()[0].vertices[:, 1].max() == pytest.approx(0.8 * 0.9)
+    assert len(area.get_paths()[0].vertices) < 2 * pictures.MOST_COLUMNS + 10
+
+
+def test_one_click_in_minutes_is_still_seen() -> None:
+    samples = 300 * 16_000
+    recording = np.zeros(samples, np.float32)
+    recording[200 * 16_000 : 200 * 16_000 + 100] = 0.5
+    levels_db = pictures.loudest(np.split(recording, 300), samples)
+    assert levels_db.shape == (257, pictures.MOST_COLUMNS)
+    seen = np.flatnonzero(levels_db.max(axis=0) > -60)
+    np.testing.assert_allclose(seen * 300 / pictures.MOST_COLUMNS, 200, atol=0.2)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 5_000, 16_001])
+def test_a_short_recording_has_a_spectrogram_without_gaps(samples: int) -> None:
+    tone = np.cos(2 * np.pi * 1_000 * np.arange(samples) / 16_000)
+    levels_db = pictures.loudest([tone[:7_000], tone[7_000:]], samples)
+    assert levels_db.max(axis=0).min() > -60
+
+
 def test_a_figure_is_a_png_of_150_dots_per_inch(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -244,7 +332,7 @@ def test_a_figure_is_a_png_of_150_dots_per_inch(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_install_command_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(WatchwordError, match=r"pip install 'watchword\[train\]'"):
+    with pytest.raises(WatchwordError, match=r"pip install 'watchword\[plot\]'"):
         plots.confusion(["yes"], np.array([[1]]))
 
 

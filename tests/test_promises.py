@@ -30,11 +30,13 @@ LIGHT_ROOMS = (
     *("report", "page", "plots", "pictures", "canvas", "cli", "doors"),
     *("robust_report", "robust_page"),
     *("shipped", "licences", "portable", "front_matter", "weaknesses", "model_card"),
-    "model_commands",
+    *("decision", "facts", "bundle", "stream", "spotter", "microphone", "meter"),
+    *("model_commands", "spot_commands", "spot_jobs"),
     *("study.comparison", "study.plan", "study.runs", "study.page", "study.jobs"),
 )
 COMMANDS = (
-    *("", "train", "eval", "study", "models", "ship", "info", "data", "plot"),
+    *("", "train", "eval", "spot", "listen", "export", "study"),
+    *("models", "ship", "info", "data", "plot"),
     *("data fetch", "data prepare", "data check", "data synth"),
     *("plot training", "plot curves", "plot roc", "plot det", "plot confusion"),
 )

@@ -277,7 +277,7 @@ def write(path: Path, facts: Mapping[str, Any], graphs: Mapping[str, bytes]) -> 
     """
     bundle = of(facts, graphs, str(path))
     if path.suffix != SUFFIX:
-        _refuse_to_replace(path)
+        refuse_to_replace(path)
         with folder_written_whole(path) as folder:
             for name, content in {FACTS: _text(bundle.facts.told), **bundle.graphs}.items():
                 (folder / name).write_bytes(content)
@@ -286,9 +286,16 @@ def write(path: Path, facts: Mapping[str, Any], graphs: Mapping[str, bytes]) -> 
     return bundle
 
 
-def _refuse_to_replace(path: Path) -> None:
-    """Raise if something other than a bundle lies where a folder shall be: it would be lost."""
-    if not path.exists() and not path.is_symlink():
+def refuse_to_replace(path: Path) -> None:
+    """Raise if something other than a bundle lies where a bundle shall be a folder.
+
+    Args:
+        path: Where a bundle shall be; a file may be replaced.
+
+    Raises:
+        DataError: If a folder of other things, or a file, would be lost.
+    """
+    if path.suffix == SUFFIX or (not path.exists() and not path.is_symlink()):
         return
     is_folder = path.is_dir() and not path.is_symlink()
     if not is_folder or {file.name for file in path.iterdir()} - {FACTS, *GRAPHS}:

@@ -54,6 +54,7 @@ def export(
     loaded, where = checkpoint.load(model), load_environment(environment)
     beside = shipped.home(model, where.output)
     target = output or beside.with_name(_stem(beside) + bundle.SUFFIX)
+    bundle.refuse_to_replace(target)  # before minutes of work
     is_name = shipped.NAME.fullmatch(str(model)) and not model.exists()
     called = name or (str(model) if is_name else loaded.settings.run_name)
     sounds = _heard(loaded, where, console) if is_int8 else room.generated(CLIP_SAMPLES)

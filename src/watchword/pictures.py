@@ -8,7 +8,8 @@ to both.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,8 +37,13 @@ if TYPE_CHECKING:
 
 LOG_NAME: Final = "metrics.jsonl"
 QUIET_DB: Final = -90.0
-LOUD_ENOUGH: Final = 0.1
-"""Score from which a keyword gets a line of its own."""
+SILENT_DB: Final = -120.0
+BINS: Final = 257
+WIDEST_IN: Final = 12.6  # 1,890 dots, which a screen can show
+MOST_COLUMNS: Final = 1_500
+MOST_ROWS: Final = 12
+MOST_LINES: Final = 60  # through the sound; more would hide it
+TIME_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 SPIKE: Final = 20.0
 """How many times the median a loss must reach for a logarithmic axis."""
 
@@ -187,18 +193,19 @@ def noise_mixing(
 
 
 def listening(
-    levels_db: NDArray[np.floating[Any]],
+    levels_db: NDArray[np.float64],
     scores: Mapping[str, NDArray[np.floating[Any]]],
-    times_s: NDArray[np.floating[Any]],
+    times_s: NDArray[np.float64],
     thresholds: Mapping[str, float],
     detections: Sequence[tuple[str, Seconds]],
     duration_s: Seconds,
     *,
     title: str = "",
 ) -> Figure:
-    """Draw what was heard in a recording: its spectrogram, the scores, and the detections.
+    """Draw what was heard in a recording: its sound, the scores below it, detections through both.
 
-    Keywords whose scores stay below a tenth share the palest line.
+    Each keyword has a row, from 0 to 1; of many, those detected and those with the highest scores.
+    However long the recording, the figure fits a screen.
 
     Args:
         levels_db: Spectrogram, shape ``(bins, columns)``, from 0 to 8 kHz.
@@ -209,43 +216,83 @@ def listening(
         duration_s: Length of the recording.
         title: What stands above.
     """
-    layout = {"nrows": 2, "sharex": True, "height_ratios": [3, 2]}
-    figure, (sound, panel) = sheet(min(14.0, 6.0 + duration_s / 10), 4.4, **layout)
-    sound.imshow(
-        levels_db,
-        origin="lower",
-        aspect="auto",
-        cmap="Greys",
-        extent=(0, duration_s, 0, SAMPLE_RATE_HZ / 2_000),
-        vmin=QUIET_DB,
-        vmax=float(levels_db.max(initial=QUIET_DB + 1)),
-    )
-    caption(sound, title, "", "kHz")
-    heard = [word for word, values in scores.items() if values.max(initial=0.0) >= LOUD_ENOUGH]
-    for word, values in scores.items():
-        if word not in heard:
-            panel.plot(times_s, values, color=FAINT, linewidth=0.8)
-    for place, word in enumerate(heard):
-        look = {**STROKES[place % len(STROKES)], "marker": "", "linewidth": 1.3}
-        panel.plot(times_s, scores[word], label=word, **look)
-    for level in sorted({round(thresholds[word], 6) for word in scores}):
-        panel.axhline(level, color=PALE, linewidth=0.7, linestyle=":")
-    for word, time_s in detections:
+    named = {word for word, _ in detections}
+    order = sorted(scores, key=lambda word: (word not in named, -scores[word].max(initial=0)))
+    words = [word for word in scores if word in order[:MOST_ROWS]]
+    left = f"; {len(order) - MOST_ROWS} more keywords" if len(order) > MOST_ROWS else ""
+    rows_in, width_in = max(0.9, 0.26 * len(words)), min(WIDEST_IN, 6.0 + duration_s / 10)
+    layout = {"nrows": 2, "sharex": True, "height_ratios": [2.0, rows_in]}
+    figure, (sound, panel) = sheet(width_in, 3.0 + rows_in, **layout)
+    floor = max(QUIET_DB, float(np.percentile(levels_db, 30)))
+    top, extent = max(floor + 30, float(levels_db.max())), (0, duration_s, 0, 8)
+    look: dict[str, Any] = {"origin": "lower", "aspect": "auto", "cmap": "Greys"}
+    sound.imshow(levels_db, extent=extent, vmin=floor, vmax=top, **look)
+    caption(sound, _shown(title, 90), "", "kHz")
+    for row, word in enumerate(reversed(words)):
+        heard_s = [time_s for name, time_s in detections if name == word]
+        _draw_row(panel, row, times_s, scores[word], thresholds[word], heard_s)
+    for _, time_s in detections if len(detections) <= MOST_LINES else []:
         for one in (sound, panel):
-            one.axvline(time_s, color=INK, linewidth=0.8)
-        panel.annotate(
-            word,
-            (time_s, 1.02),
-            xycoords=("data", "axes fraction"),
-            fontsize=FONT_POINTS - 1,
-            ha="center",
-            color=INK,
-        )
+            one.axvline(time_s, color=STROKES[1]["color"], linewidth=0.7)
+    panel.set_yticks(np.arange(len(words)) + 0.4, [_shown(word, 20) for word in reversed(words)])
+    panel.tick_params(axis="y", length=0)
+    panel.set_ylim(-0.1, len(words))
     panel.set_xlim(0, duration_s)
-    panel.set_ylim(0, 1.02)
-    caption(panel, "", "seconds", "score")
-    legend(panel, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _set_clock(panel, duration_s)
+    caption(panel, "", f"time (dotted: threshold; triangle: detection{left})", "score")
     return figure
+
+
+def _shown(text: str, most: int) -> str:
+    """Return text that is not too long and means no formula."""
+    return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")
+
+
+def _draw_row(
+    panel: Axes,
+    row: int,
+    times_s: NDArray[np.float64],
+    scores: NDArray[np.floating[Any]],
+    threshold: float,
+    heard_s: Sequence[Seconds],
+) -> None:
+    """Draw a keyword's scores from ``row`` to 0.8 above it, its threshold and detections."""
+    starts = np.arange(0, len(scores), -(-len(scores) // MOST_COLUMNS) or 1)
+    peaks = np.maximum.reduceat(scores, starts) if len(scores) else scores
+    panel.fill_between(times_s[starts], row, row + 0.8 * peaks, color=INK, linewidth=0.4)
+    panel.axhline(row, color=FAINT, linewidth=0.6)
+    panel.axhline(row + 0.8 * threshold, color=PALE, linewidth=0.7, linestyle=":")
+    look = {"color": STROKES[1]["color"], "marker": "v", "markersize": 4.5, "linestyle": ""}
+    panel.plot(heard_s, np.full(len(heard_s), row + 0.9), **look)
+
+
+def _set_clock(panel: Axes, duration_s: Seconds) -> None:
+    """Let the axis of time tell seconds, or what a clock shows where there are many."""
+    ticker = matplotlib("ticker")
+    step_s = next((step for step in TIME_STEPS_S if duration_s <= 12 * step), duration_s / 4)
+    panel.xaxis.set_major_locator(ticker.MultipleLocator(step_s))
+    clock = ticker.FuncFormatter(lambda time_s, _: f"{timedelta(seconds=round(time_s))}")
+    panel.xaxis.set_major_formatter(clock if duration_s > 120 else "{x:g} s")
+
+
+def loudest(pieces: Iterable[NDArray[Any]], samples: Samples) -> NDArray[np.float64]:
+    """Return a recording's spectrogram in no more columns than a screen has dots.
+
+    A column holds the loudest of its frames, so that one word in an hour is still seen.
+
+    Args:
+        pieces: The recording, piece by piece, each ``(samples,)`` at 16 kHz.
+        samples: How many there are; the levels in dB have the shape ``(bins, columns)``.
+    """
+    columns = min(MOST_COLUMNS, max(1, samples // 128))
+    hop = max(1, min(256, samples // columns // 2))
+    levels, start = np.full((columns, BINS), SILENT_DB), 0
+    for piece in pieces:
+        found = spectrogram_db(piece, hop)
+        places = (start + hop * np.arange(found.shape[1])) * columns // samples
+        np.maximum.at(levels, np.minimum(places, columns - 1), found.T)
+        start += len(piece)
+    return levels.T
 
 
 def _columns(log: Sequence[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:

@@ -8,13 +8,19 @@ not wait for it.
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from watchword.console import Console
+    from watchword.spot_jobs import Told
+
 SPOT_EXAMPLE = "Example: watchword spot meeting.flac --keywords stop,go --labels meeting.txt"
-LISTEN_EXAMPLE = "Example: arecord -q -f S16_LE -r 16000 -c 1 | watchword listen --stdin"
+LISTEN_EXAMPLE = "Example: watchword listen --keywords stop,go --threshold 0.8"
 EXPORT_EXAMPLE = "Example: watchword export output/.../best.safetensors -o my-word.watchword"
 
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON object a line for programs.")]
@@ -38,7 +44,9 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads; 1 is best for small 
 
 
 def spot(
-    recordings: Annotated[list[Path], typer.Argument(help="Sound files.")],
+    recordings: Annotated[
+        list[Path], typer.Argument(help="Sound files.", metavar="FILE...", dir_okay=False)
+    ],
     *,
     model: Model = "commands-12",
     keywords: Keywords = "",
@@ -48,10 +56,11 @@ def spot(
     int8: Int8 = False,
     threads: Threads = 1,
     labels: Annotated[
-        Path | None, typer.Option(help="Audacity labels: a file, or a folder for several.")
+        Path | None, typer.Option(help="Audacity labels: a .txt file, or a folder for several.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Picture of sound, scores and detections; likewise.")
+        Path | None,
+        typer.Option(help="Picture of sound, scores and detections: a .png file, or a folder."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -65,21 +74,54 @@ def spot(
     with Console(is_quiet=as_json) as console:
 
         def emit(record: dict[str, Any]) -> None:
-            if as_json:
-                print(json.dumps(record), flush=True)
-            else:
-                where = f"{record['recording']}  " if len(recordings) > 1 else ""
-                console.answer(f"{where}{_line(record)}")
+            where = f"{record['recording']}  " if len(recordings) > 1 else ""
+            _answer(console, json.dumps(record) if as_json else f"{where}{_line(record)}")
 
         told = spot_jobs.spot(
-            recordings, listening, emit=emit, say=console.say, labels=labels, plot=plot
+            recordings,
+            listening,
+            emit=emit,
+            warn=_warn if as_json else console.say,
+            labels=labels,
+            plot=plot,
+            progress=console.progress,
         )
-        speed = told["heard_s"] / max(told["took_s"], 1e-3)
-        console.say(
-            f"{told['detections']} detections in {told['recordings']} recordings, "
-            f"{told['heard_s']:.1f} s of audio in {told['took_s']:.1f} s ({speed:,.0f} times as "
-            "fast as sound)"
+        console.stop()
+        for line in _summary(told, labels, plot):
+            console.say(line)
+    if told.fault:
+        raise told.fault
+
+
+def _answer(console: Console, line: str) -> None:
+    """Print a detection at once; on a terminal above the bar, which both would else spoil."""
+    if not console.bars.disable and sys.stdout.isatty():
+        console.say(line)
+    else:
+        print(line, flush=True)
+
+
+def _warn(line: str) -> None:
+    """Print a line beside what a program reads."""
+    typer.echo(line, err=True)
+
+
+def _summary(told: Told, labels: Path | None, plot: Path | None) -> Iterator[str]:
+    """Yield lines about what was heard in recordings."""
+    if not told.heard_s:
+        return
+    speed = told.heard_s / max(told.took_s, 1e-3)
+    yield (
+        f"{_count(told.detections, 'detection')} in {_count(told.recordings, 'recording')}, "
+        f"{told.heard_s:.1f} s of audio in {told.took_s:.1f} s"
+        + (f" ({speed:,.0f} times as fast as sound)" if speed >= 2 else "")
+    )
+    if told.peak and not told.detections:
+        yield (
+            "the highest score was {score:.2f}, of {keyword}; its threshold is "
+            "{threshold:.2f}".format(**told.peak)
         )
+    yield from (f"{what}: {path}" for what, path in (("labels", labels), ("plot", plot)) if path)
 
 
 def listen(
@@ -98,13 +140,17 @@ def listen(
         bool, typer.Option("--list-devices", help="List the microphones and end.")
     ] = False,
     stdin: Annotated[
-        bool, typer.Option("--stdin", help="Hear raw 16-bit mono samples at 16 kHz from a pipe.")
+        bool,
+        typer.Option(
+            "--stdin",
+            help="Hear raw 16-bit mono samples at 16 kHz from a pipe, such as that of "
+            "arecord -t raw -f S16_LE -r 16000 -c 1.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Listen to a microphone or to another program until interrupted."""
     from watchword import microphone, spot_jobs
-    from watchword.console import Console
     from watchword.meter import Meter
 
     if list_devices:
@@ -113,22 +159,21 @@ def listen(
     listening = spot_jobs.Listening(
         model, keywords, threshold, smoothing, refractory, int8, threads
     )
-    with Console(is_quiet=as_json) as console, Meter(is_quiet=as_json) as meter:
-
-        def emit(record: dict[str, Any]) -> None:
-            if as_json:
-                print(json.dumps(record), flush=True)
-            else:
-                meter.answer(_line(record))
-
+    with Meter(is_quiet=as_json) as meter:
         told = spot_jobs.listen(
             listening,
-            device=int(device) if device.isdigit() else device or None,
+            device=int(device) if device.isdecimal() else device or None,
             is_stdin=stdin,
-            emit=emit,
+            emit=lambda record: meter.answer(json.dumps(record) if as_json else _line(record)),
             show=meter.show,
+            say=meter.say,
+            warn=meter.warn,
         )
-        console.say(f"{told['detections']} detections in {told['heard_s']:.1f} s")
+        meter.stop()
+        if told.heard_s or not told.fault:
+            meter.say(f"{_count(told.detections, 'detection')} in {told.heard_s:.1f} s of audio")
+    if told.fault:
+        raise told.fault
 
 
 def _list(found: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -136,19 +181,32 @@ def _list(found: list[dict[str, Any]], *, as_json: bool) -> None:
     from watchword.console import Console
 
     if as_json:
-        print(json.dumps(found))
+        for record in found:
+            print(json.dumps(record))
         return
     with Console() as console:
         if found:
-            console.table(found, is_answer=True)
+            columns = ("number", "name", "channels", "rate_hz")
+            rows = [{key: one[key] for key in columns} for one in found]
+            marks = [{"": "the usual" if one["is_usual"] else None} for one in found]
+            table = [row | mark for row, mark in zip(rows, marks, strict=True)]
+            console.table(table, is_answer=True)
         else:
             console.answer("this machine has no microphone")
 
 
 def _line(record: dict[str, Any]) -> str:
     """Return a detection as a line to read."""
-    minutes, seconds = divmod(record["time_s"], 60)
-    return f"{int(minutes):3d}:{seconds:05.2f}  {record['keyword']:<12} {record['score']:.2f}"
+    minutes, hundredths = divmod(round(100 * record["time_s"]), 6_000)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    time = f"{clock}:{hundredths // 100:02d}.{hundredths % 100:02d}"
+    return f"{time:>10}  {record['keyword']:<12} {record['score']:.2f}"
+
+
+def _count(number: int, what: str) -> str:
+    """Return how many there are."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def export(

@@ -2,27 +2,43 @@
 
 In come names and paths as a user gives them, out come plain records, as soon as there are any. A
 room beside ``jobs`` because nothing here needs torch.
+
+A fault ends what is heard, and no more: what came before it is told, labelled and drawn, and the
+fault is given back beside the sums.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from watchword import audio, spotter
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from watchword import audio, canvas, spotter
 from watchword.decision import Detection
-from watchword.errors import ConfigError, WatchwordError
+from watchword.errors import AudioError, ConfigError, WatchwordError
 from watchword.files import write_whole
 from watchword.spotter import Heard, Spotter
-from watchword.units import SAMPLE_RATE_HZ
+from watchword.units import SAMPLE_RATE_HZ, Seconds
 
-WIDEST_PICTURE: Final = 4_000
-"""Columns of a spectrogram; beyond, frames lie further apart."""
+BLOCK_S: Final[Seconds] = 1.0  # so much before a fault may stay unheard
+LONGEST_S: Final[Seconds] = 366 * 86_400.0  # a header that tells of more does not know
 Emit = Callable[[dict[str, Any]], None]
+Say = Callable[[str], None]
+Progress = Callable[[str, int, int | None], None]
+Show = Callable[[float, Mapping[str, float], Mapping[str, float], Seconds], None]
+
+
+def _nothing(*_words: object) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,66 +77,138 @@ class Listening:
         )
 
 
+@dataclass
+class Told:
+    """What came of listening.
+
+    Args:
+        recordings: How many there were.
+        heard_s: Seconds of audio that were heard.
+        detections: How many.
+        took_s: Seconds it took.
+        peak: The highest score in recordings: its ``keyword, time_s, score, threshold``.
+        faults: What ended a recording or the live audio before its end.
+    """
+
+    recordings: int = 1
+    heard_s: Seconds = 0.0
+    detections: int = 0
+    took_s: Seconds = 0.0
+    peak: dict[str, Any] | None = None
+    faults: list[WatchwordError] = field(default_factory=list)
+
+    @property
+    def fault(self) -> WatchwordError | None:
+        """All faults as one, or None."""
+        if self.faults and self.recordings > 1:
+            return WatchwordError(
+                f"{len(self.faults)} of {self.recordings} recordings could not be heard to their "
+                "end, needed audio throughout: mend those named above; the others were heard"
+            )
+        return self.faults[0] if self.faults else None
+
+
 def spot(
     recordings: Sequence[Path],
     listening: Listening,
     *,
     emit: Emit,
-    say: Callable[[str], None],
+    warn: Say = _nothing,
     labels: Path | None = None,
     plot: Path | None = None,
-) -> dict[str, Any]:
+    progress: Progress = _nothing,
+) -> Told:
     """Hear recordings and emit each detection when it is made.
 
     Args:
         recordings: Sound files.
         listening: What is listened for.
         emit: Called with each detection: ``keyword, time_s, score, recording``.
-        say: Called with the fault of a recording that cannot be heard.
-        labels: File (of one recording) or folder for Audacity labels.
-        plot: File (of one recording) or folder for pictures.
-
-    Returns:
-        Recordings, their seconds, detections, and how many seconds it took.
+        warn: Called with the fault of a recording, if there are several.
+        labels: ``.txt`` file (of one recording) or folder for Audacity labels.
+        plot: ``.png`` file (of one recording) or folder for pictures.
+        progress: Called with what is done, how many seconds of it, and of how many.
 
     Raises:
-        WatchwordError: If a recording could not be heard; the others were.
+        ConfigError: If labels or pictures cannot go where they are asked to.
+        DataError: If they cannot be written.
+        WatchwordError: If the model cannot be used, or pictures cannot be drawn here.
     """
-    who = listening.spotter()
-    _refuse_one_file(labels, recordings, "--labels")
-    _refuse_one_file(plot, recordings, "--plot")
-    started_s, found, heard_s = perf_counter(), 0, 0.0
+    started_s, files = perf_counter(), list(dict.fromkeys(recordings))
+    labelled = targets(labels, files, ".txt", "--labels")
+    drawn = targets(plot, files, ".png", "--plot")
+    if drawn:
+        canvas.matplotlib("figure")  # if it is missing, it is said before all is heard
+    who, told = listening.spotter(), Told(len(files))
+    counted = Counter("seconds heard", files, progress)
+    for path in files:
+        heard = _hear(path, who, told, counted, emit, warn)
+        if heard.duration_s and labelled:
+            _write_labels(heard, labelled[path])
+        if heard.duration_s and drawn:
+            pieces = Counter("seconds drawn", [path], progress).count(audio.blocks(path, BLOCK_S))
+            _draw(path, heard, who, drawn[path], pieces)
+    told.took_s = perf_counter() - started_s
+    return told
+
+
+class Counter:
+    """Tells how many seconds of some recordings are done.
+
+    Args:
+        what: What is done with them.
+        recordings: Sound files; what their headers say is believed.
+        progress: Called with each piece.
+    """
+
+    def __init__(self, what: str, recordings: Sequence[Path], progress: Progress) -> None:
+        lengths_s = [_length_s(path) for path in recordings]
+        self.total = None if None in lengths_s else int(sum(x for x in lengths_s if x is not None))
+        self.what, self.progress, self.samples = what, progress, 0
+
+    def count(self, pieces: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """Yield pieces of audio as they come, and count each when the next one is wanted."""
+        for piece in pieces:
+            yield piece
+            self.samples += len(piece)
+            done = self.samples // SAMPLE_RATE_HZ
+            self.progress(self.what, done, self.total and max(done, self.total))
+
+
+def _length_s(path: Path) -> Seconds | None:
+    """Return how long a recording says it is; 0 if it is none, None if it does not know."""
+    try:
+        about = soundfile.info(path if path.is_file() else "")  # a pipe can be read only once
+    except audio.UNDECODABLE:
+        return 0.0
+    length_s = float(about.frames / about.samplerate)
+    return length_s if length_s <= LONGEST_S else None
+
+
+def _hear(path: Path, who: Spotter, told: Told, counted: Counter, emit: Emit, warn: Say) -> Heard:
+    """Hear a recording, or what comes before its fault, and add it to what is told."""
     faults: list[WatchwordError] = []
-    for recording in recordings:
+    pieces = _until_fault(counted.count(audio.blocks(path, BLOCK_S)), faults)
+    heard = spotter.hear(pieces, who, lambda one: emit({**_record(one), "recording": str(path)}))
+    told.detections += len(heard.detections)
+    told.heard_s += heard.duration_s
+    for fault in faults:
+        before = f"; the {heard.duration_s:.1f} s before it were heard" if heard.duration_s else ""
+        told.faults.append(AudioError(f"{fault}{before}"))
+        if told.recordings > 1:
+            warn(str(told.faults[-1]))
+    _remember_peak(heard, who, told)
+    return heard
 
-        def each(one: Detection, recording: Path = recording) -> None:
-            emit({**_record(one), "recording": str(recording)})
 
-        try:
-            heard = spotter.hear(audio.blocks(recording), who, each)
-        except WatchwordError as fault:
-            faults.append(fault)
-            if len(recordings) > 1:
-                say(str(fault))
-            continue
-        found, heard_s = found + len(heard.detections), heard_s + heard.duration_s
-        if labels:
-            _write_labels(heard, _target(labels, recording, ".txt"))
-        if plot:
-            _draw(recording, heard, who, _target(plot, recording, ".png"))
-    if faults and len(recordings) == 1:
-        raise faults[0]
-    if faults:
-        raise WatchwordError(
-            f"{len(faults)} of {len(recordings)} recordings could not be heard; the others were: "
-            "mend those named above"
-        )
-    return {
-        "recordings": len(recordings),
-        "heard_s": round(heard_s, 3),
-        "detections": found,
-        "took_s": round(perf_counter() - started_s, 3),
-    }
+def _until_fault(
+    pieces: Iterable[NDArray[Any]], faults: list[WatchwordError]
+) -> Generator[NDArray[Any], None, None]:
+    """Yield pieces up to a fault, which ends them and is kept."""
+    try:
+        yield from pieces
+    except AudioError as fault:
+        faults.append(fault)
 
 
 def _record(one: Detection) -> dict[str, Any]:
@@ -128,18 +216,66 @@ def _record(one: Detection) -> dict[str, Any]:
     return {"keyword": one.keyword, "time_s": round(one.time_s, 3), "score": round(one.score, 4)}
 
 
-def _refuse_one_file(path: Path | None, recordings: Sequence[Path], option: str) -> None:
-    """Raise if one file is named for what comes of several recordings."""
-    if path is not None and path.suffix and not path.is_dir() and len(recordings) > 1:
+def _remember_peak(heard: Heard, who: Spotter, told: Told) -> None:
+    """Keep the highest score of a recording if it is the highest of all."""
+    if heard.scores.size and (not told.peak or heard.scores.max() > told.peak["score"]):
+        row, column = np.unravel_index(int(heard.scores.argmax()), heard.scores.shape)
+        word, score = heard.keywords[column], float(heard.scores[row, column])
+        found = Detection(word, float(heard.times_s[row]), score)
+        told.peak = {**_record(found), "threshold": who.points[word].threshold}
+
+
+def targets(
+    place: Path | None, recordings: Sequence[Path], suffix: str, option: str
+) -> dict[Path, Path]:
+    """Return the file for what comes of each recording: as named, or in the folder that is named.
+
+    Recordings of the same name get as much of their folders' names as makes them differ.
+
+    Args:
+        place: File, folder, or None for nothing.
+        recordings: Sound files, each once.
+        suffix: How the files shall end.
+        option: What the user calls it.
+
+    Raises:
+        ConfigError: If a file of another kind is named, or one file for several recordings.
+
+    Example:
+        >>> found = targets(Path("out"), [Path("a/1.wav"), Path("b/1.wav")], ".txt", "--labels")
+        >>> [path.as_posix() for path in found.values()]
+        ['out/a-1.txt', 'out/b-1.txt']
+    """
+    if place is None:
+        return {}
+    if place.is_dir() or not place.suffix:
+        return {path: place / f"{name}{suffix}" for path, name in _names(recordings).items()}
+    if place.suffix.lower() != suffix:
         raise ConfigError(
-            f"{option} {path} names one file for {len(recordings)} recordings, needed a folder: "
-            f"{option} {path.with_suffix('')}"
+            f"{option} {place} names no {suffix} file and no folder that is there, needed one of "
+            f"them: {option} {place.with_suffix(suffix)}"
         )
+    if len(recordings) > 1:
+        raise ConfigError(
+            f"{option} {place} names one file for {len(recordings)} recordings, needed a folder: "
+            f"{option} {place.with_suffix('')}"
+        )
+    return dict.fromkeys(recordings, place)
 
 
-def _target(path: Path, recording: Path, suffix: str) -> Path:
-    """Return the file for what comes of a recording: as named, or in the folder that is named."""
-    return path if path.suffix and not path.is_dir() else path / f"{recording.stem}{suffix}"
+def _names(recordings: Sequence[Path]) -> dict[Path, str]:
+    """Return a name for each recording, all different, also where A and a are the same."""
+    wholes = {path: Path(*path.absolute().parts[1:]) for path in recordings}
+    names: dict[Path, str] = {}
+    for depth in range(1, 1 + max(len(whole.parts) for whole in wholes.values())):
+        for is_full in (False, True):
+            names = {
+                path: "-".join((whole if is_full else whole.with_suffix("")).parts[-depth:])
+                for path, whole in wholes.items()
+            }
+            if len({name.casefold() for name in names.values()}) == len(names):
+                return names
+    return {path: f"{place + 1}-{path.stem}" for place, path in enumerate(recordings)}
 
 
 def _write_labels(heard: Heard, path: Path) -> None:
@@ -151,17 +287,15 @@ def _write_labels(heard: Heard, path: Path) -> None:
     write_whole(path, "".join(lines).encode())
 
 
-def _draw(recording: Path, heard: Heard, who: Spotter, path: Path) -> None:
+def _draw(
+    recording: Path, heard: Heard, who: Spotter, path: Path, pieces: Iterable[NDArray[Any]]
+) -> None:
     """Draw a recording with its scores and detections."""
-    import numpy as np
-
     from watchword import pictures
-    from watchword.canvas import save
 
-    hop = max(128, round(heard.duration_s * SAMPLE_RATE_HZ / WIDEST_PICTURE))
-    levels_db = [pictures.spectrogram_db(piece, hop) for piece in audio.blocks(recording)]
+    samples = round(heard.duration_s * SAMPLE_RATE_HZ)
     picture = pictures.listening(
-        np.concatenate(levels_db, axis=1),
+        pictures.loudest(_until_fault(pieces, []), samples),
         dict(zip(heard.keywords, heard.scores.T, strict=True)),
         heard.times_s,
         {keyword: point.threshold for keyword, point in who.points.items()},
@@ -169,7 +303,8 @@ def _draw(recording: Path, heard: Heard, who: Spotter, path: Path) -> None:
         heard.duration_s,
         title=recording.name,
     )
-    save(picture, path)
+    with warnings.catch_warnings(action="ignore"):  # of signs that the font does not have
+        canvas.save(picture, path)
 
 
 def listen(
@@ -178,40 +313,67 @@ def listen(
     device: int | str | None,
     is_stdin: bool,
     emit: Emit,
-    show: Callable[[float, dict[str, float], float], None],
-) -> dict[str, Any]:
+    show: Show = _nothing,
+    say: Say = _nothing,
+    warn: Say = _nothing,
+) -> Told:
     """Hear live audio until it ends or is interrupted, and emit each detection when it is made.
 
     Args:
         listening: What is listened for.
-        device: Microphone.
+        device: Microphone; the usual one where None.
         is_stdin: Whether raw samples come from the standard input instead.
         emit: Called with each detection: ``keyword, time_s, score``.
-        show: Called after each chunk with its peak in [0, 1], the scores and the time in seconds.
-
-    Returns:
-        Seconds heard and detections.
+        show: Called after each chunk with its peak in [0, 1], scores, thresholds and the time.
+        say: Called with a line once audio comes.
+        warn: Called with a line when audio is lost or there is none in what comes.
 
     Raises:
-        AudioError: If there is no microphone, or no more audio comes.
+        ConfigError: If both a microphone and the standard input are asked for.
+        WatchwordError: If the model cannot be used, or sounddevice is not installed.
     """
-    import numpy as np
+    chunks = _live(device, is_stdin=is_stdin, warn=warn)
+    told, started_s = Told(), perf_counter()
+    with suppress(KeyboardInterrupt):  # how one ends it
+        _hear_live(listening.spotter(), chunks, told, emit, show, say)
+    told.took_s = perf_counter() - started_s
+    return told
 
+
+def _live(device: int | str | None, *, is_stdin: bool, warn: Say) -> Iterator[NDArray[np.int16]]:
+    """Return the chunks of a microphone or of the standard input."""
     from watchword import microphone
 
-    who, found = listening.spotter(), 0
-    chunks = microphone.raw(sys.stdin.buffer) if is_stdin else microphone.microphone(device)
+    if not is_stdin:
+        return microphone.audible(microphone.microphone(device, warn), warn)
+    if device is not None:
+        raise ConfigError(
+            f"--device {device} was given with --stdin, needed one source of audio: leave one out"
+        )
+    if sys.stdin is None:
+        raise AudioError("the standard input is closed, needed raw samples from it: open a pipe")
+    return microphone.audible(microphone.raw(sys.stdin.buffer), warn)
+
+
+def _hear_live(
+    who: Spotter, chunks: Iterable[NDArray[np.int16]], told: Told, emit: Emit, show: Show, say: Say
+) -> None:
+    """Hear chunks until they end, by a fault or by the user, and what is pending then."""
+    thresholds = {keyword: point.threshold for keyword, point in who.points.items()}
+
+    def tell(found: Sequence[Detection]) -> None:
+        for one in found:
+            told.detections += 1
+            emit(_record(one))
+
     try:
-        for piece in chunks:
-            for one in who.feed(piece):
-                emit(_record(one))
-                found += 1
-            peak = float(np.abs(piece.astype(np.float32)).max(initial=0)) / audio.FULL_SCALE
-            show(peak, who.scores, who.heard_s)
-    except KeyboardInterrupt:
-        pass
-    heard_s = who.heard_s
-    for one in who.finish():
-        emit(_record(one))
-        found += 1
-    return {"heard_s": round(heard_s, 3), "detections": found}
+        with closing(_until_fault(chunks, told.faults)) as pieces:
+            for piece in pieces:
+                if not who.heard_s:
+                    say(f"listening for {', '.join(who.keywords)}; Ctrl-C ends it")
+                tell(who.feed(piece))
+                peak = float(np.abs(piece.astype(np.float32)).max(initial=0)) / audio.FULL_SCALE
+                show(peak, who.scores, thresholds, who.heard_s)
+    finally:
+        told.heard_s = who.heard_s
+        tell(who.finish())

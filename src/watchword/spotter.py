@@ -7,6 +7,7 @@ below.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,7 +58,7 @@ def runner(model: str | Path | Bundle, *, is_int8: bool = False, threads: int = 
     if isinstance(model, Bundle):
         return Runner(model, is_int8=is_int8, threads=threads)
     path = shipped.find_bundle(Path(model))
-    if not path.is_file():  # a folder's files may change one by one, so it is read anew
+    if not os.path.isfile(path):  # a folder's files may change one by one, so it is read anew
         return Runner(bundle.read(path), is_int8=is_int8, threads=threads)
     found = path.stat()
     changed = found.st_mtime_ns, found.st_size, found.st_ino

@@ -35,6 +35,7 @@ LOG: Final = "metrics.jsonl"
 ANSWERS: Final = "scores.npz"
 HASHED: Final = (WEIGHTS, BUNDLE, LOG, ANSWERS)
 CHECKPOINTS: Final = (".safetensors", ".pth.tar", ".pth", ".pt", ".ckpt")
+LONGEST_NAME: Final = 64
 FORMAT: Final = 1
 LISTED: Final = ("name", "architecture", "task", "parameters", "macs", "bytes", "licence")
 """What ``watchword models`` tells of each."""
@@ -160,7 +161,12 @@ def find_bundle(path: str | Path) -> Path:
         CheckpointError: As ``find``, or if it is a checkpoint and no bundle.
     """
     path = Path(path)
-    found = path if path.is_dir() else find(path, BUNDLE)
+    if not NAME.fullmatch(str(path)) or len(str(path)) > LONGEST_NAME:
+        found = path
+    else:
+        found = path if path.is_dir() else find(path, BUNDLE)
+    if found == path:
+        checked(found)
     if found.name.endswith(CHECKPOINTS):
         raise CheckpointError(
             f"{path} is a checkpoint, and listening needs a bundle: watchword export {path}"
