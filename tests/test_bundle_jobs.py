@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from conftest import Ask, World
-
 from watchword import bundle, shipped
 
 

@@ -528,7 +528,9 @@ def test_an_interrupted_command_says_so(ask: Ask, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(model_jobs, "info", interrupted)
     answer = ask("info")
     assert answer.code == 130
-    assert answer.err.endswith("interrupted; the same command goes on where this one stopped\n")
+    assert answer.err.endswith(
+        "interrupted; trainings go on where they stopped when the same command is given\n"
+    )
 
 
 def test_what_the_system_refuses_is_one_line(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

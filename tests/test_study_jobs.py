@@ -128,7 +128,10 @@ def interrupted(ask: Ask, words: list[Any], study: Study, monkeypatch: pytest.Mo
         patch.setattr(StudyWatch, "show", press)
         answer = ask(*words)
     assert (answer.code, answer.out) == (130, "")
-    assert "interrupted; the same command goes on where this one stopped\n" in answer.err
+    assert (
+        "interrupted; trainings go on where they stopped when the same command is given\n"
+        in answer.err
+    )
     assert not is_locked(study, study.runs[0].label)  # its process ended with it
     assert len(runs.epochs(study.runs[0])) < 8
 

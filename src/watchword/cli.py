@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from watchword.errors import ConfigError, WatchwordError, missing_extra
-from watchword.model_commands import MODELS_EXAMPLE, SHIP_EXAMPLE, models, ship
+from watchword.errors import WatchwordError, missing_extra
+from watchword.model_commands import INFO_EXAMPLE, MODELS_EXAMPLE, SHIP_EXAMPLE, info, models, ship
 from watchword.spot_commands import (
     EXPORT_EXAMPLE,
     LISTEN_EXAMPLE,
@@ -169,60 +169,9 @@ app.command(epilog=SPOT_EXAMPLE)(spot)
 app.command(epilog=LISTEN_EXAMPLE)(listen)
 app.command(epilog=EXPORT_EXAMPLE)(export)
 app.command(epilog=STUDY_EXAMPLE)(study)
+app.command(epilog=INFO_EXAMPLE)(info)
 app.command(epilog=MODELS_EXAMPLE)(models)
 app.command(epilog=SHIP_EXAMPLE)(ship)
-
-
-# ------------------------------------------------------------------------------------------- info
-
-
-@app.command(epilog="Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98")
-def info(
-    model: Annotated[str, typer.Argument(help="A model's name, a checkpoint or a bundle.")] = "",
-    *,
-    width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
-    outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
-    frames: Annotated[
-        int | None, typer.Option(help="Frames of the features; as published, if not given.")
-    ] = None,
-    mels: Annotated[
-        int | None, typer.Option(help="Bands of the features; as published, if not given.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Count a model's parameters and multiplications, or tell what a checkpoint or a bundle is."""
-    from watchword import bundle_card
-    from watchword.console import Console
-
-    if bundle_card.is_bundle(model):
-        _tell_bundle(model, [width, outputs, frames, mels], as_json=as_json)
-        return
-    from watchword import model_jobs
-
-    records = model_jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
-    if as_json:
-        print(json.dumps(records[0] if model else records))
-        return
-    with Console() as console:
-        if model:
-            console.record(records[0])
-        else:
-            console.table(records, is_answer=True)
-
-
-def _tell_bundle(model: str, asked: Sequence[object], *, as_json: bool) -> None:
-    """Print what a bundle says of itself; it has its own sizes."""
-    from watchword import bundle, bundle_card
-    from watchword.console import Console
-
-    if any(value is not None for value in asked):
-        raise ConfigError(f"{model} is a bundle and has its own sizes: leave --width and such out")
-    record = bundle_card.card(bundle.read(Path(model)))
-    if as_json:
-        print(json.dumps(record))
-        return
-    with Console() as console:
-        console.record(record)
 
 
 # ------------------------------------------------------------------------------------------- data
@@ -382,7 +331,11 @@ def run(program: typer.Typer, name: str, arguments: Sequence[str] | None = None)
         found = f"{error.filename or 'the disk'}: {error.strerror or error}"
         _stop(name, f"{found}; check the path, who may use it, and the room on its disk", 2)
     if code == INTERRUPTED:  # typer catches the key itself, and returns this
-        _stop(name, "interrupted; the same command goes on where this one stopped", code)
+        _stop(
+            name,
+            "interrupted; trainings go on where they stopped when the same command is given",
+            code,
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

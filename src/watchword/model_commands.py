@@ -1,18 +1,22 @@
-"""``watchword models`` and ``watchword ship``: words on a command line → one call each.
+"""``watchword models``, ``info`` and ``ship``: words on a command line → one call each.
 
 In come the words a user types, out go tables, cards or JSON. A room beside ``cli``, which runs them
-as two of its commands, because both are about models that come with the package, and nothing here
-may load torch before somebody ships.
+as three of its commands, because all are about models there are, and nothing here may load torch
+before somebody asks for what only torch knows.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from watchword.errors import ConfigError
+
+INFO_EXAMPLE = "Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98"
 MODELS_EXAMPLE = "Example: watchword models commands-12"
 SHIP_EXAMPLE = "Example: watchword ship output/google_commands/RUN-seed* --name commands-12"
 
@@ -75,3 +79,51 @@ def ship(
             f"({100 * record['valid_accuracy']:.1f} %) of {among}; {record['bytes']:,} bytes"
         )
         console.answer(f"card: {Path(record['folder']) / 'card.md'}")
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="A model's name, a checkpoint or a bundle.")] = "",
+    *,
+    width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
+    outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Frames of the features; as published, if not given.")
+    ] = None,
+    mels: Annotated[
+        int | None, typer.Option(help="Bands of the features; as published, if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Count a model's parameters and multiplications, or tell what a checkpoint or a bundle is."""
+    from watchword import bundle_card
+    from watchword.console import Console
+
+    if bundle_card.is_bundle(model):
+        _tell_bundle(model, [width, outputs, frames, mels], as_json=as_json)
+        return
+    from watchword import model_jobs
+
+    records = model_jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
+    if as_json:
+        print(json.dumps(records[0] if model else records))
+        return
+    with Console() as console:
+        if model:
+            console.record(records[0])
+        else:
+            console.table(records, is_answer=True)
+
+
+def _tell_bundle(model: str, asked: Sequence[object], *, as_json: bool) -> None:
+    """Print what a bundle says of itself; it has its own sizes."""
+    from watchword import bundle, bundle_card
+    from watchword.console import Console
+
+    if any(value is not None for value in asked):
+        raise ConfigError(f"{model} is a bundle and has its own sizes: leave --width and such out")
+    record = bundle_card.card(bundle.read(Path(model)))
+    if as_json:
+        print(json.dumps(record))
+        return
+    with Console() as console:
+        console.record(record)
