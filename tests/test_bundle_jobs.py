@@ -8,11 +8,14 @@ from conftest import Ask, World
 from watchword import bundle, shipped
 
 
-def test_a_checkpoint_becomes_a_bundle_beside_it_that_hears(trained: World, ask: Ask) -> None:
-    answer = ask("export", trained.checkpoint, "--env", trained.env, "--json")
+def test_a_checkpoint_becomes_a_bundle_beside_it_that_hears(
+    trained: World, ask: Ask, tmp_path: Path
+) -> None:
+    model = shutil.copy(trained.checkpoint, tmp_path / "best.pth.tar")
+    answer = ask("export", model, "--env", trained.env, "--json")
     assert answer.code == 0, answer.err
     told = json.loads(answer.out)
-    path = trained.run / "best.watchword"
+    path = tmp_path / "best.watchword"
     assert told["path"] == str(path)
     assert told["bytes"] == path.stat().st_size
     assert told["name"] == trained.run.name
