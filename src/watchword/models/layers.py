@@ -256,9 +256,8 @@ class TemporalLambda(nn.Module):
         frames = queries.shape[3]
         total = self.toeplitz(frames) + keys.unsqueeze(1)  # (b, n, k, u, m)
         rows = queries.permute(0, 3, 2, 1) @ total.flatten(3)  # (b, n, h, u m)
-        return rows.transpose(1, 2).reshape(
-            rows.shape[0], self.heads, frames, self.intra_depth, frames
-        )
+        shape = (rows.shape[0], self.heads, frames, self.intra_depth, frames)
+        return rows.transpose(1, 2).reshape(shape)
 
     def _map(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return both paths by one map, ``(b, v, h n)``."""

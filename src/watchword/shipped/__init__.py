@@ -161,12 +161,9 @@ def find_bundle(path: str | Path) -> Path:
         CheckpointError: As ``find``, or if it is a checkpoint and no bundle.
     """
     path = Path(path)
-    if not NAME.fullmatch(str(path)) or len(str(path)) > LONGEST_NAME:
-        found = path
-    else:
-        found = path if path.is_dir() else find(path, BUNDLE)
-    if found == path:
-        checked(found)
+    is_short = len(str(path)) <= LONGEST_NAME  # no disk can be asked about a very long name
+    is_name = is_short and NAME.fullmatch(str(path)) and not path.is_dir()
+    found = find(path, BUNDLE) if is_name else checked(path)
     if found.name.endswith(CHECKPOINTS):
         raise CheckpointError(
             f"{path} is a checkpoint, and listening needs a bundle: watchword export {path}"
