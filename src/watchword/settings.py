@@ -81,7 +81,8 @@ class CorpusSettings(Section):
     ``folder`` is looked up below the data folder of the environment, then as it is given; the names
     of the public archives are downloaded when they are not there. Utterances whose transcript holds
     a word of ``without`` are not heard, nor are clips whose name the corpus ``unless_in`` has too:
-    it has the better copy. A corpus that ``is_background`` is noise.
+    it has the better copy. Of its speakers the share ``apart`` is not heard, so that they can serve
+    to calibrate. A corpus that ``is_background`` is noise.
     """
 
     folder: Annotated[str, Field(min_length=1)]
@@ -91,6 +92,7 @@ class CorpusSettings(Section):
     leave_out: Words = ()
     without: Words = ()
     unless_in: str | None = None
+    apart: Share = 0.0
     splits: dict[Split, Split] = Field(default_factory=dict)
     cut: Literal["whole", "pieces"] = "whole"
     is_rebuilt: Flag = False

@@ -8,16 +8,17 @@ build no network need no more than this.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from watchword.config import CorpusSettings, Environment, Settings
 from watchword.data import archives, clips
+from watchword.data.layouts import is_apart
 from watchword.data.rows import Source
 from watchword.data.utterance import Utterance
 from watchword.errors import ConfigError, nearest
+from watchword.words import words_of
 
 MEGABYTE = 1_000_000
 Told = Callable[[str, int, int | None], None]
@@ -111,7 +112,12 @@ def source(
         leave_out=left_out if train_on_dropped else left_out | store.manifest.dropped,
         is_rebuilt=corpus.is_rebuilt,
         splits=corpus.splits,
-        ignored=_holding(store.manifest.utterances, [*corpus.without, *never_heard]),
+        ignored=_holding(store.manifest.utterances, [*corpus.without, *never_heard])
+        | {
+            spoken.name
+            for spoken in store.manifest.utterances
+            if is_apart(spoken.speaker, corpus.apart)
+        },
         is_background=corpus.is_background,
     )
 
@@ -122,7 +128,7 @@ def _holding(utterances: Iterable[Utterance], words: Iterable[str]) -> frozenset
     return frozenset(
         spoken.name
         for spoken in utterances
-        if not barred.isdisjoint(re.findall(r"[^\W_]+(?:'[^\W_]+)*", spoken.text.casefold()))
+        if not barred.isdisjoint(words_of(spoken.text))
     )
 
 

@@ -47,6 +47,7 @@ class Saying:
         pitch: Base pitch, 0–99; 50 is the voice's own.
         pitch_range: Liveliness of the melody, 0–99.
         words_per_minute: Pace, 80–450.
+        longest_s: An utterance that is longer is spoken again, faster; never where None.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Saying:
     pitch: int = 50
     pitch_range: int = 50
     words_per_minute: int = 160
+    longest_s: Seconds | None = LONGEST_S
 
 
 def check_installed() -> None:
@@ -70,7 +72,8 @@ def check_installed() -> None:
 def speak(sayings: Sequence[Saying], *, seed: int) -> list[npt.NDArray[np.float32]]:
     """Return what was asked for, spoken one after the other in a fresh process.
 
-    An utterance longer than 0.95 s is spoken again, faster, until it is shorter or cannot be.
+    An utterance longer than its ``longest_s`` is spoken again, faster, until it is shorter or
+    cannot be.
 
     Args:
         sayings: What to say.
@@ -145,6 +148,7 @@ def _say(library: ctypes.CDLL, said: list[bytes], saying: Saying) -> bytes:
         said.clear()
         library.espeak_Synth(text, len(text) + 1, 0, 1, 0, 1, None, None)  # 1: UTF-8
         library.espeak_Synchronize()
-        if sum(map(len, said)) <= 2 * LONGEST_S * ESPEAK_RATE_HZ:
+        is_free = saying.longest_s is None
+        if is_free or sum(map(len, said)) <= 2 * saying.longest_s * ESPEAK_RATE_HZ:
             break
     return b"".join(said)

@@ -176,6 +176,22 @@ def _hash_splits(units: set[str]) -> dict[str, Split]:
     return splits
 
 
+def is_apart(speaker: str | None, share: float) -> bool:
+    """Tell whether a speaker belongs to the share that training leaves for calibration.
+
+    The hash rule of Speech Commands decides, so that nobody moves when others are added.
+
+    Args:
+        speaker: Name; somebody without one is never apart.
+        share: Which share of all speakers is apart, in [0, 1].
+
+    Example:
+        >>> [is_apart(name, 0.25) for name in ("ls1272", "ls1673", None)]
+        [False, True, False]
+    """
+    return speaker is not None and hash_percent(speaker) < 100.0 * share
+
+
 def columns(path: Path) -> list[str]:
     """Return the header of a CSV file; empty where no line follows it.
 

@@ -27,6 +27,7 @@ import soxr
 
 from watchword import audio
 from watchword.data import espeak
+from watchword.data.utterance import Split
 from watchword.errors import ConfigError, DataError
 from watchword.units import CLIP_SAMPLES, SAMPLE_RATE_HZ, Decibels, Samples, Seconds
 
@@ -108,7 +109,7 @@ def synthesise(
     _check_request(words, variants)
     espeak.check_installed()
     stamp = _stamp(words, variants, seed)
-    if _is_there(folder, stamp):
+    if is_there(folder, STAMP, stamp):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +175,7 @@ def noises(seed: int) -> dict[str, Waveform]:
         "white_noise.wav": _coloured(rng, samples, 0.0),
         "wind.wav": gusts * _coloured(rng, samples, 1.5),
     }
-    return {name: _at_level(noise, level_db=-20.0) for name, noise in made.items()}
+    return {name: at_level(noise, level_db=-20.0) for name, noise in made.items()}
 
 
 def _check_request(words: tuple[str, ...], variants: int) -> None:
@@ -194,12 +195,21 @@ def _stamp(words: tuple[str, ...], variants: int, seed: int) -> dict[str, Any]:
     return {"voices": voice_source, "words": list(words), "variants": variants, "seed": seed}
 
 
-def _is_there(folder: Path, stamp: dict[str, Any]) -> bool:
-    """Tell whether the folder already holds the set; refuse a folder with anything else."""
+def is_there(folder: Path, name: str, stamp: dict[str, Any]) -> bool:
+    """Tell whether a folder already holds a set; refuse a folder with anything else.
+
+    Args:
+        folder: Absent, empty, or with a set in it.
+        name: File of the folder that tells which set it is.
+        stamp: What the file must hold.
+
+    Raises:
+        DataError: If it holds something else.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
     try:
-        found = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
     if found != stamp:
@@ -217,14 +227,30 @@ def _draw_speakers(
     order = rng.permutation(len(voices))
     drawn: dict[str, Speaker] = {}
     while len(drawn) < count:
-        voice = voices[order[len(drawn) % len(voices)]]
-        accent = espeak.ACCENTS[rng.integers(len(espeak.ACCENTS))]
-        pitch, pitch_range = int(rng.integers(25, 76)), int(rng.integers(20, 91))
-        pace = int(rng.integers(110, 191))
-        identity = f"{accent}+{voice} {pitch} {pitch_range} {pace}"
-        name = hashlib.sha256(identity.encode()).hexdigest()[:8]
-        drawn[name] = Speaker(name, voice, accent, pitch, pitch_range, pace)
+        one = _draw(rng, voices[order[len(drawn) % len(voices)]])
+        drawn[one.name] = one
     return tuple(drawn.values())
+
+
+def draw_speaker(rng: np.random.Generator, split: Split) -> Speaker:
+    """Return a speaker with one of the voices of a split.
+
+    Args:
+        rng: Source of voice, accent, pitch and pace.
+        split: The split.
+    """
+    voices = {"train": TRAIN_VOICES, "valid": VALID_VOICES, "test": TEST_VOICES}[split]
+    return _draw(rng, voices[rng.integers(len(voices))])
+
+
+def _draw(rng: np.random.Generator, voice: str) -> Speaker:
+    """Return a speaker with a voice."""
+    accent = espeak.ACCENTS[rng.integers(len(espeak.ACCENTS))]
+    pitch, pitch_range = int(rng.integers(25, 76)), int(rng.integers(20, 91))
+    pace = int(rng.integers(110, 191))
+    identity = f"{accent}+{voice} {pitch} {pitch_range} {pace}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return Speaker(name, voice, accent, pitch, pitch_range, pace)
 
 
 def _write_set(
@@ -287,19 +313,25 @@ def _trim(spoken: Waveform, word: str) -> Waveform:
 def _place(spoken: Waveform, pool: Waveform, rng: np.random.Generator) -> Waveform:
     """Return a clip: the word at a drawn place and level, a piece of some noise 12–40 dB below."""
     level_db = rng.uniform(-32.0, -14.0)
-    word = _at_level(spoken, level_db=level_db)
+    word = at_level(spoken, level_db=level_db)
     clip = np.zeros(CLIP_SAMPLES, np.float32)
     onset = int(rng.integers(CLIP_SAMPLES - word.size + 1))
     clip[onset : onset + word.size] = word
     start = int(rng.integers(pool.shape[1] - CLIP_SAMPLES + 1))
     noise = pool[rng.integers(pool.shape[0]), start : start + CLIP_SAMPLES]
-    return clip + _at_level(noise, level_db=level_db - rng.uniform(12.0, 40.0), peak=0.05)
+    return clip + at_level(noise, level_db=level_db - rng.uniform(12.0, 40.0), peak=0.05)
 
 
-def _at_level(
+def at_level(
     sound: npt.NDArray[np.floating[Any]], *, level_db: Decibels, peak: float = 0.9
 ) -> Waveform:
-    """Return the sound with the RMS asked for, or softer where its peak would pass the limit."""
+    """Return a sound with the RMS asked for, or softer where its peak would pass the limit.
+
+    Args:
+        sound: Audio, shape ``(samples,)``.
+        level_db: Wanted root mean square, in decibels of full scale.
+        peak: The limit.
+    """
     rms = max(float(np.sqrt(np.mean(np.square(sound)))), 1e-9)
     limit = peak / max(float(np.abs(sound).max()), 1e-9)
     return (sound * min(10 ** (level_db / 20) / rms, limit)).astype(np.float32)
