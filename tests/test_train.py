@@ -19,7 +19,7 @@ from watchword import build, checkpoint, devices
 from watchword.config import Settings, TrainSettings, dump_settings, parse_settings
 from watchword.data.clips import ClipStore, prepare
 from watchword.data.rows import Source
-from watchword.errors import CheckpointError, DataError
+from watchword.errors import CheckpointError, ConfigError, DataError
 from watchword.models.layers import GatedLambda, TemporalLambda
 from watchword.pictures import LOG_NAME, read_log
 from watchword.progress import STATE_FILE, Watcher
@@ -147,6 +147,39 @@ def test_a_finished_run_is_not_trained_again(tones: ClipStore, tmp_path: Path) -
     before = (tmp_path / STATE_FILE).read_bytes()
     start(tones, tmp_path, "train.epochs=1").fit(StopAfter(0))
     assert (tmp_path / STATE_FILE).read_bytes() == before
+
+
+def test_a_run_goes_on_from_the_weights_of_another(tones: ClipStore, tmp_path: Path) -> None:
+    start(tones, tmp_path / "first", "train.epochs=2").fit(Watcher())
+    best = tmp_path / "first" / "best.safetensors"
+    run = start(tones, tmp_path / "second", "train.epochs=1", f"train.start_from={best}")
+    run.begin()
+    classifier = {f"ear.{name}": value for name, value in run.ear.state_dict().items()}
+    classifier |= {f"network.{name}": value for name, value in run.network.state_dict().items()}
+    for name, value in weights(tmp_path / "first", "best").items():
+        assert torch.equal(classifier[name], value), name
+        if name.startswith("network."):  # the average starts there too, and not at random
+            assert torch.equal(run.average.state[name.removeprefix("network.")], value), name
+    start(tones, tmp_path / "second", "train.epochs=1", f"train.start_from={best}").fit(Watcher())
+    told = checkpoint.load(tmp_path / "second" / "last.safetensors").settings.train.start_from
+    assert told == best
+
+
+def test_a_start_from_another_front_end_task_or_network_is_refused(
+    tones: ClipStore, tmp_path: Path
+) -> None:
+    start(tones, tmp_path / "first", "train.epochs=1").fit(Watcher())
+    begun = f"train.start_from={tmp_path / 'first' / 'best.safetensors'}"
+    others = "task={name: tones, keywords: [left, right]}"
+    with pytest.raises(ConfigError, match="another front end, needed the same section features"):
+        start(tones, tmp_path / "other", begun, "features.low_hz=50").begin()
+    with pytest.raises(ConfigError, match="needed the outputs of this task, left, right, _unknown"):
+        start(tones, tmp_path / "other", begun, others).begin()
+    with pytest.raises(CheckpointError, match="model"):
+        start(tones, tmp_path / "other", begun, "model.width=2").begin()
+    missing = f"train.start_from={tmp_path / 'none.safetensors'}"
+    with pytest.raises(CheckpointError, match="is no file"):
+        start(tones, tmp_path / "other", missing).begin()
 
 
 def test_a_folder_of_other_settings_is_refused(tones: ClipStore, tmp_path: Path) -> None:

@@ -16,12 +16,33 @@ from typing import Annotated, Any
 
 import typer
 
-from watchword.errors import WatchwordError, missing_extra
+from watchword.errors import ConfigError, WatchwordError, missing_extra
+from watchword.long_audio.commands import (
+    CALIBRATE_EXAMPLE,
+    MINE_EXAMPLE,
+    MIX_EXAMPLE,
+    SENTENCES_EXAMPLE,
+    Int8,
+    Keywords,
+    Stream,
+    Tolerance,
+    Workers,
+    calibrate,
+    data_mix,
+    data_sentences,
+    mine,
+)
+from watchword.long_audio.commands import (
+    stream as stream_evaluation,
+)
 from watchword.model_commands import INFO_EXAMPLE, MODELS_EXAMPLE, SHIP_EXAMPLE, info, models, ship
 from watchword.spot_commands import (
     EXPORT_EXAMPLE,
     LISTEN_EXAMPLE,
     SPOT_EXAMPLE,
+    Refractory,
+    Smoothing,
+    Threshold,
     export,
     listen,
     spot,
@@ -128,7 +149,12 @@ def train(
 
 @app.command("eval", epilog="Example: watchword eval output/.../best.pth.tar --split test --json")
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A checkpoint, or the name of a shipped model.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A checkpoint, or the name of a shipped model; with --stream a bundle."
+        ),
+    ],
     *,
     data: OtherFolder = None,
     task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
@@ -139,11 +165,39 @@ def evaluate(
     robust: Robust = False,
     noise: NoiseFolder = None,
     rooms: RoomsFolder = None,
+    stream: Stream = None,
+    keywords: Keywords = "",
+    threshold: Threshold = None,
+    smoothing: Smoothing = None,
+    refractory: Refractory = None,
+    tolerance: Tolerance = 1.0,
+    int8: Int8 = False,
+    workers: Workers = None,
     env: Env = None,
     gpu: Gpu = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate a checkpoint and write a report one can show around."""
+    """Evaluate a checkpoint on clips, or a bundle on long recordings, and write a report."""
+    if stream:
+        stream_evaluation(
+            str(model),
+            stream,
+            keywords=keywords,
+            threshold=threshold,
+            smoothing=smoothing,
+            refractory=refractory,
+            tolerance=tolerance,
+            int8=int8,
+            workers=workers,
+            output=output,
+            as_json=as_json,
+        )
+        return
+    if keywords or int8 or (threshold, smoothing, refractory, workers) != (None,) * 4:
+        raise ConfigError(
+            "operating points, keywords, 8 bits and workers were asked for on clips, needed "
+            "--stream with recordings: name some, or leave those options out"
+        )
     from watchword import jobs
     from watchword.console import Console
 
@@ -168,6 +222,8 @@ def evaluate(
 app.command(epilog=SPOT_EXAMPLE)(spot)
 app.command(epilog=LISTEN_EXAMPLE)(listen)
 app.command(epilog=EXPORT_EXAMPLE)(export)
+app.command(epilog=CALIBRATE_EXAMPLE)(calibrate)
+app.command(epilog=MINE_EXAMPLE)(mine)
 app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=INFO_EXAMPLE)(info)
 app.command(epilog=MODELS_EXAMPLE)(models)
@@ -253,6 +309,10 @@ def data_synth(
         console.answer(f"speech is in {record['folder']}")
     if as_json:
         print(json.dumps(record))
+
+
+data_app.command("mix", epilog=MIX_EXAMPLE)(data_mix)
+data_app.command("sentences", epilog=SENTENCES_EXAMPLE)(data_sentences)
 
 
 # ------------------------------------------------------------------------------------------- plot

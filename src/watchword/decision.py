@@ -33,6 +33,8 @@ LONGEST_SMOOTHING: Final = 1_000
 """Scores; at 80 ms each more than a minute, beyond which nothing is a keyword."""
 LONGEST_REST: Final = 2**62
 """Rows; longer than any stream, and twice that still is a number of 64 bits."""
+LOWEST_POSTERIOR: Final = 1e-30
+"""Below it 32 bits do not reach; no temperature makes anything of it."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,28 @@ class Decision:
         counts = np.minimum(self.smoothing, seen[:, None])
         scores: Posteriors = (total / counts).astype(np.float32)
         return scores
+
+
+def tempered(posteriors: Posteriors, temperature: float) -> Posteriors:
+    """Return posteriors as the softmax of the logits divided by a temperature.
+
+    The logarithms of posteriors are logits but for a number that the softmax does not see.
+
+    Args:
+        posteriors: Of all classes, shape ``(rows, classes)``, each row summing to one.
+        temperature: Above 1 the posteriors become less sure, below 1 surer; 1 changes nothing.
+
+    Source:
+        Guo et al. (2017), On calibration of modern neural networks, section 4.2.
+
+    Example:
+        >>> tempered(np.array([[0.8, 0.2]], np.float32), 2.0).round(3).tolist()
+        [[0.6669999957084656, 0.3330000042915344]]
+    """
+    if temperature == 1:
+        return posteriors
+    powers = np.maximum(posteriors, LOWEST_POSTERIOR).astype(np.float64) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
 
 def points_for(

@@ -15,12 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from watchword.decision import OperatingPoint
 from watchword.errors import BundleError, ConfigError
 from watchword.units import SAMPLE_RATE_HZ, Samples
 from watchword.words import SILENCE, UNKNOWN
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+OLDEST: Final = 1
+"""The first format knew no temperature; what it says is read as a temperature of 1."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 MOST_LABELS: Final = 10_000
 LONGEST_SAMPLES: Final = 60 * SAMPLE_RATE_HZ
@@ -30,6 +35,7 @@ LONGEST_REASON: Final = 200
 """Characters of a message that come from the file."""
 MOST_SIDES: Final = 8
 MOST_PARTS: Final = 1_000
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 LARGEST_COUNT: Final = 2**53
 """Beyond it, readers of JSON disagree about whole numbers."""
 CHUNK, POSTERIORS = "chunk", "posteriors"
@@ -96,6 +102,15 @@ class Timing:
         """Time between two scores."""
         return 1_000 * self.score_samples / SAMPLE_RATE_HZ
 
+    def times_s(self, rows: NDArray[np.int64] | int) -> NDArray[np.float64]:
+        """Return when rows of scores are due, in seconds of the stream.
+
+        Args:
+            rows: Their numbers, from 0.
+        """
+        ends = self.used_samples + np.asarray(rows) * self.score_samples
+        return np.asarray(ends / SAMPLE_RATE_HZ)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -109,6 +124,7 @@ class Facts:
         default_point: Operating point of keywords that have none of their own.
         points: Operating points of keywords.
         is_calibrated: Whether they were chosen on evidence; a default otherwise.
+        temperature: What the logits are divided by before scores are made of posteriors.
         licence: SPDX identifier of the weights.
         files: What it says of its files, by name.
         told: All of it, as JSON has it.
@@ -121,6 +137,7 @@ class Facts:
     default_point: OperatingPoint
     points: Mapping[str, OperatingPoint]
     is_calibrated: bool
+    temperature: float
     licence: str
     files: Mapping[str, StoredFile]
     told: Mapping[str, Any]
@@ -168,7 +185,7 @@ def _unreadable(what: str, reason: str) -> BundleError:
 
 def _facts(told: Mapping[str, Any]) -> Facts:
     """Return facts of JSON values, or raise what is wrong with them."""
-    if not _is_count(told["format"]) or told["format"] != FORMAT:
+    if not _is_count(told["format"]) or told["format"] < OLDEST:
         raise ValueError(f"format is {told['format']!r}")
     labels = _labels(told["labels"])
     deciding = told["operating_point"]
@@ -183,6 +200,7 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         default_point=_point(deciding["default"]),
         points=points,
         is_calibrated=deciding.get("is_calibrated", False) is True,
+        temperature=_temperature(deciding.get("temperature", 1.0)),
         licence=_text(told["licence"], "licence"),
         files={key: _file(key, value) for key, value in dict(told["files"]).items()},
         told=told,
@@ -243,6 +261,17 @@ def _point(told: Mapping[str, Any]) -> OperatingPoint:
     if not is_number or not _is_count(numbers[1]):
         raise ValueError("an operating point is made of numbers")
     return OperatingPoint(float(numbers[0]), numbers[1], float(numbers[2]))
+
+
+def _temperature(told: object) -> float:
+    """Return a temperature, if posteriors can be made with it."""
+    if not isinstance(told, int | float) or isinstance(told, bool):
+        raise TypeError("temperature must be a number")
+    if not LOWEST_TEMPERATURE <= told <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature must be from {LOWEST_TEMPERATURE:g} to {HIGHEST_TEMPERATURE:g}"
+        )
+    return float(told)
 
 
 def _file(name: str, told: Mapping[str, Any]) -> StoredFile:

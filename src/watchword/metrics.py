@@ -282,19 +282,35 @@ class Calibration:
 
 
 def calibration(scores: Scores, bins: int = 15) -> Calibration:
-    """Return the expected calibration error over bins of equal width.
+    """Return the expected calibration error of clips over bins of equal width.
+
+    Args:
+        scores: The clips to judge.
+        bins: How many.
+    """
+    return calibration_of(posteriors(scores).max(axis=1), scores.is_correct, bins)
+
+
+def calibration_of(
+    sureness: NDArray[np.floating[Any]], is_correct: NDArray[np.bool_], bins: int = 15
+) -> Calibration:
+    """Return the expected calibration error of answers over bins of equal width.
+
+    Args:
+        sureness: Highest posterior of each answer, in [0, 1].
+        is_correct: Whether it is the right one.
+        bins: How many.
 
     Source:
         Guo et al. (2017), On calibration of modern neural networks, section 2, with its 15 bins.
     """
-    sureness = posteriors(scores).max(axis=1)
     places = np.minimum((sureness * bins).astype(int), bins - 1)
     groups = [places == place for place in np.unique(places)]
     rows = tuple(
-        CalibrationBin(int(g.sum()), float(sureness[g].mean()), float(scores.is_correct[g].mean()))
+        CalibrationBin(int(g.sum()), float(sureness[g].mean()), float(is_correct[g].mean()))
         for g in groups
     )
-    error = sum(row.count * abs(row.confidence - row.accuracy) for row in rows) / len(scores)
+    error = sum(row.count * abs(row.confidence - row.accuracy) for row in rows) / len(sureness)
     return Calibration(error, float(sureness.mean()), float(sureness.max()), rows)
 
 

@@ -162,7 +162,7 @@ class DistillSettings(Section):
 
 
 class TrainSettings(Section):
-    """How the network learns."""
+    """How the network learns, and the checkpoint whose weights it starts from, if any."""
 
     epochs: Count = 40
     batch_size: Count = 128
@@ -182,6 +182,7 @@ class TrainSettings(Section):
     precision: Annotated[Literal["64", "32", "bf16"], BeforeValidator(_as_text)] = "32"
     sync_batch_norm: Flag = True
     distill: DistillSettings | None = None
+    start_from: Path | None = None
     save_minutes: Positive = 5.0
     hear_ahead: Literal["auto", "always", "never"] = "auto"
 

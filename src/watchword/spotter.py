@@ -19,15 +19,19 @@ from numpy.typing import NDArray
 
 from watchword import audio, bundle, shipped
 from watchword.bundle import Bundle
-from watchword.decision import Decision, Detection, OperatingPoint, Posteriors, points_for
+from watchword.decision import (
+    Decision,
+    Detection,
+    OperatingPoint,
+    Posteriors,
+    points_for,
+    tempered,
+)
 from watchword.stream import Runner, Waveforms
 from watchword.units import SAMPLE_RATE_HZ, Seconds
 
 DEFAULT_MODEL: Final = "commands-12"
 SESSIONS_KEPT: Final = 8
-FLUSH_S: Final = 0.5
-"""Silence heard after the end of a recording: half a clip, so that its last word has been in the
-middle of one."""
 
 
 def open_bundle(model: str | Path | Bundle) -> Bundle:
@@ -177,12 +181,8 @@ class Spotter:
 
     def end(self) -> tuple[Posteriors, list[Detection]]:
         """End the stream as ``finish`` does, and return the last scores too."""
-        timing = self._runner.timing
         end_s = self.heard_s
-        missing = max(round(FLUSH_S * SAMPLE_RATE_HZ), timing.used_samples - self._samples)
-        heard = self._samples + timing.lead_samples + missing
-        missing += -heard % timing.score_samples
-        scores, found = self._step(np.zeros(missing if end_s else 0, np.float32))
+        scores, found = self._step(np.zeros(self._runner.flush_samples(self._samples), np.float32))
         self.reset()
         late = [Detection(one.keyword, min(one.time_s, end_s), one.score) for one in found]
         return scores, late
@@ -202,7 +202,7 @@ class Spotter:
     def _step(self, waveform: Waveforms) -> tuple[Posteriors, list[Detection]]:
         """Hear audio and return scores and detections."""
         posteriors, self._state = self._runner.step(waveform[None], self._state)
-        rows = posteriors[0][:, self._columns]
+        rows = tempered(posteriors[0], self._runner.facts.temperature)[:, self._columns]
         first = self._memory.rows
         scores, fired, self._memory = self._decision.step(rows, self._memory)
         if len(scores):
@@ -219,9 +219,7 @@ class Spotter:
         Args:
             rows: Their numbers, from 0.
         """
-        timing = self._runner.timing
-        ends = timing.used_samples + np.asarray(rows) * timing.score_samples
-        return ends / SAMPLE_RATE_HZ
+        return self._runner.timing.times_s(rows)
 
 
 @dataclass(frozen=True)

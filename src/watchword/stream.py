@@ -24,11 +24,15 @@ from watchword.bundle import CLIP, CLIP_INT8, STREAM, STREAM_INT8, Bundle
 from watchword.decision import Posteriors
 from watchword.errors import AudioError, BundleError, ConfigError
 from watchword.facts import CHUNK, LONGEST_REASON, POSTERIORS
+from watchword.units import SAMPLE_RATE_HZ, Samples, Seconds
 
 Waveforms = NDArray[np.float32]
 CLIPS_AT_ONCE: Final = 32
 """Scores times streams computed in one go: more leave the processor's cache, fewer are slower."""
 MOST_THREADS: Final = 256
+FLUSH_S: Final[Seconds] = 0.5
+"""Silence heard after the end of a recording: half a clip, so that its last word has been in the
+middle of one."""
 LOG_FATAL: Final = 4
 FLOAT: Final = np.dtype(np.float32)
 
@@ -100,6 +104,19 @@ class Runner:
         posteriors: Posteriors = self._run(self._clip_name, given, {POSTERIORS: shape})[0]
         return posteriors
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the graph that hears streams, in hexadecimal."""
+        return self.facts.files[self._stream_name].sha256
+
+    def prepare(self) -> None:
+        """Load the graph that hears streams now, and not when the first audio comes.
+
+        Raises:
+            BundleError: If it cannot be run.
+        """
+        self._session(self._stream_name)
+
     def start(self, streams: int = 1) -> State:
         """Return the state of streams that have heard nothing.
 
@@ -148,6 +165,17 @@ class Runner:
         rest = audio[:, due * self.timing.score_samples :].copy()
         return rows[:, warm:], State(arrays, rest, state.scores + due)
 
+    def flush_samples(self, heard: Samples) -> Samples:
+        """Return how many zeros end a stream, so that all its audio has been in a score.
+
+        Args:
+            heard: Samples of audio before them; after none, none are needed.
+        """
+        if not heard:
+            return 0
+        missing = max(round(FLUSH_S * SAMPLE_RATE_HZ), self.timing.used_samples - heard)
+        return missing + -(heard + self.timing.lead_samples + missing) % self.timing.score_samples
+
     def _hear(
         self, audio: Waveforms, arrays: Sequence[NDArray[np.float32]]
     ) -> tuple[Posteriors, tuple[NDArray[np.float32], ...]]:
@@ -180,11 +208,10 @@ class Runner:
         self, name: str, given: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, ...]]
     ) -> list[Any]:
         """Return what a graph computes: arrays of these names and shapes."""
-        if name not in self._sessions:
-            self._sessions[name] = _session(self._bundle, name, self._threads)
+        session = self._session(name)
         given = {key: np.ascontiguousarray(value) for key, value in given.items()}
         try:
-            found = self._sessions[name].run([*shapes], given)
+            found = session.run([*shapes], given)
         except _faults() as error:
             raise _unusable(self._bundle, name, str(error)) from error
         for (key, shape), array in zip(shapes.items(), found, strict=True):
@@ -193,6 +220,12 @@ class Runner:
                 reason = f"{key} is {kind[0]} {kind[1]}, needed {FLOAT} {shape}"
                 raise _unusable(self._bundle, name, reason)
         return list(found)
+
+    def _session(self, name: str) -> onnxruntime.InferenceSession:
+        """Return the session of a graph, loaded when it is asked for first."""
+        if name not in self._sessions:
+            self._sessions[name] = _session(self._bundle, name, self._threads)
+        return self._sessions[name]
 
 
 def _session(bundle: Bundle, name: str, threads: int) -> onnxruntime.InferenceSession:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from watchword import ahead, build, checkpoint
+from watchword.begin import begin_from
 from watchword.chain import to_waveforms
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings
@@ -94,12 +95,21 @@ class Run:
             watcher: Told how it goes.
         """
         if not self.restore():
-            self.learn_normalisation()
+            self.begin()
         self.wrapped, self.optimizer = self.fabric.setup(self.network, self.optimizer)
         with self.listening() as hear:
             while self.progress.epoch < self.settings.train.epochs:
                 self._epoch(watcher, hear)
         self.fabric.barrier()
+
+    def begin(self) -> None:
+        """Start from another training's weights, or from random ones and the clips as they are."""
+        start = self.settings.train.start_from
+        if start is None:
+            self.learn_normalisation()
+            return
+        begin_from(start, self.settings, self.task.labels, self.ear, self.network)
+        self.average = Average(self.network, self.settings.train.ema_decay)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[Iterable[Batch]], Iterator[Heard]]]:

@@ -1,0 +1,312 @@
+"""Scores of validation recordings → operating points with their evidence.
+
+In come scores, the reference and a target, out come threshold, smoothing and refractory period of
+each keyword and the temperature of the posteriors, or a refusal that says what evidence is missing.
+A room because an operating point is chosen here and nowhere else, and only on evidence.
+
+The false accepts that a threshold lets through by pure luck in the recordings at hand are no
+promise: a threshold just above the highest score of ten hours will be passed about once in ten
+other hours. So few counts are not taken at their word. The highest false accepts of a keyword are
+taken to thin out exponentially as the logit of the threshold rises, and the rate at a threshold is
+what this law expects, extrapolated where nothing was counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchword.decision import OperatingPoint
+from watchword.errors import ConfigError, DataError
+from watchword.long_audio.curve import Counts, count, grid, track
+from watchword.long_audio.judge import Judged, judge
+from watchword.long_audio.matching import TOLERANCE_S
+from watchword.long_audio.rates import hours_for
+from watchword.long_audio.reference import Recording, hours
+from watchword.long_audio.scores import LongScores, detections
+from watchword.units import Seconds
+
+SMOOTHINGS: Final = (1, 2, 3, 4, 5, 6, 8, 10)
+REFRACTORIES_MS: Final = (500.0, 1_000.0, 1_500.0)
+TAIL_COUNT: Final = 20
+"""False accepts from which the tail's law is learned."""
+FEWEST_EVENTS: Final = 20
+"""Of a keyword; with fewer a rate of misses says nothing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an operating point shall reach: one of the two.
+
+    Args:
+        fa_per_hour: False accepts per hour of all keywords together, at most.
+        frr: Mean false reject rate of the keywords, at most, in (0, 1).
+
+    Raises:
+        ConfigError: If not exactly one is given, or it is out of range.
+    """
+
+    fa_per_hour: float | None = None
+    frr: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if (self.fa_per_hour is None) == (self.frr is None):
+            raise ConfigError(
+                "one target is needed, found "
+                f"{'none' if self.frr is None else 'two'}: give --fa-per-hour or --target-frr"
+            )
+        if self.fa_per_hour is not None and not 0 < self.fa_per_hour < math.inf:
+            raise ConfigError(
+                f"a target of {self.fa_per_hour:g} false accepts per hour was given, needed a "
+                "number above 0: 0.5 is usual, 0 cannot be shown in any time"
+            )
+        if self.frr is not None and not 0 < self.frr < 1:
+            raise ConfigError(
+                f"a target of {self.frr:g} of the keywords missed was given, needed a share "
+                "between 0 and 1, such as 0.05"
+            )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An operating point of a keyword and what is expected of it.
+
+    Args:
+        point: The operating point.
+        frr: Misses ÷ events on the recordings at hand.
+        fa_per_hour: False accepts per hour to be expected.
+    """
+
+    point: OperatingPoint
+    frr: float
+    fa_per_hour: float
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was chosen, and what it does on the recordings it was chosen on.
+
+    Args:
+        choices: By keyword.
+        judged: What the chosen points do there.
+    """
+
+    choices: Mapping[str, Choice]
+    judged: Judged
+
+    @property
+    def points(self) -> dict[str, OperatingPoint]:
+        """The operating point of each keyword."""
+        return {keyword: choice.point for keyword, choice in self.choices.items()}
+
+    @property
+    def fa_per_hour(self) -> float:
+        """False accepts per hour to be expected of all keywords together."""
+        return sum(choice.fa_per_hour for choice in self.choices.values())
+
+    @property
+    def frr(self) -> float:
+        """Mean false reject rate of the keywords."""
+        return float(np.mean([choice.frr for choice in self.choices.values()]))
+
+
+def calibrate(
+    scores: LongScores,
+    recordings: Sequence[Recording],
+    keywords: Sequence[str],
+    target: Target,
+    *,
+    temperature: float = 1.0,
+    tolerance_s: Seconds = TOLERANCE_S,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Calibrated:
+    """Return the operating points that reach a target at the least cost.
+
+    Of all thresholds, smoothings and refractory periods of all keywords those are chosen that make
+    the mean of the keywords' false reject rates smallest under a limit on false accepts, or the
+    other way round.
+
+    Args:
+        scores: What a model answered to validation recordings.
+        recordings: The same recordings: some with events, some without.
+        keywords: What is listened for.
+        target: What is to be reached.
+        temperature: What the logits are divided by.
+        tolerance_s: How long after its end a keyword may be detected.
+        told: Called with the keywords searched and the keywords in all.
+
+    Raises:
+        DataError: If a keyword is said too seldom, or there are too few negative hours.
+        ConfigError: If the target is out of reach.
+    """
+    refuse_thin(recordings, keywords, target)
+    options = {}
+    for done, keyword in enumerate(keywords):
+        told(done, len(keywords))
+        options[keyword] = _options(scores, recordings, keyword, temperature, tolerance_s)
+    choices = _cheapest(options, target)
+    points = {keyword: choice.point for keyword, choice in choices.items()}
+    judged = judge(points, recordings, detections(scores, points, temperature), tolerance_s)
+    return Calibrated(choices, judged)
+
+
+def refuse_thin(recordings: Sequence[Recording], keywords: Sequence[str], target: Target) -> None:
+    """Refuse a target that these recordings cannot support.
+
+    Args:
+        recordings: Validation recordings.
+        keywords: What is listened for.
+        target: What is to be reached.
+
+    Raises:
+        DataError: If a keyword is said too seldom, or there are too few negative hours.
+    """
+    said = [event.keyword for one in recordings for event in one.events]
+    for keyword in keywords:
+        if said.count(keyword) < FEWEST_EVENTS:
+            raise DataError(
+                f"{keyword!r} is said {said.count(keyword)} times in these recordings, needed "
+                f"{FEWEST_EVENTS} at least to know how often it is missed: add recordings with "
+                "reference events, such as 'watchword data mix' makes"
+            )
+    there = hours(one for one in recordings if one.is_negative)
+    needed = hours_for(target.fa_per_hour) if target.fa_per_hour else 1.0
+    if there < needed:
+        goal = f"{target.fa_per_hour:g} per hour" if target.fa_per_hour else "any rate"
+        raise DataError(
+            f"{there:.2f} hours of recordings without keywords were given, and even without a "
+            f"false accept {needed:.1f} hours are needed to show {goal} with 95 % confidence: add "
+            f"{needed - there:.1f} hours, or choose a higher target"
+        )
+
+
+def _options(
+    scores: LongScores,
+    recordings: Sequence[Recording],
+    keyword: str,
+    temperature: float,
+    tolerance_s: Seconds,
+) -> list[Choice]:
+    """Return all operating points of a keyword that are worth a choice."""
+    found = []
+    for smoothing in SMOOTHINGS:
+        for rest_ms in REFRACTORIES_MS:
+            point = OperatingPoint(1.0, smoothing, rest_ms)
+            counts = count(
+                track(scores, recordings, keyword, point, temperature), grid(), tolerance_s
+            )
+            rates = expected_per_hour(counts)
+            for place, threshold in enumerate(counts.thresholds.tolist()):
+                frr = counts.misses[place] / counts.events
+                chosen = point.changed(threshold=round(threshold, 4))
+                found.append(Choice(chosen, float(frr), float(rates[place])))
+    return _undominated(found)
+
+
+def _undominated(choices: Sequence[Choice]) -> list[Choice]:
+    """Return choices of ever more false accepts, each of which misses less than those before."""
+    kept: list[Choice] = []
+    for one in sorted(choices, key=lambda one: (one.fa_per_hour, one.frr)):
+        if not kept or one.frr < kept[-1].frr:
+            kept.append(one)
+    return kept
+
+
+def expected_per_hour(counts: Counts) -> NDArray[np.float64]:
+    """Return the false accepts per hour to be expected at each threshold.
+
+    Down to ``TAIL_COUNT`` false accepts the count is believed. Above that threshold u, with m of
+    them left, the expectation is m exp(-(x - u) / b) at the logit x, where b is the mean by which
+    those m exceed u: the maximum likelihood estimate of an exponential tail. It is never less than
+    what one more false accept in a hundred times the hours would be.
+
+    Args:
+        counts: Of one keyword, thresholds falling.
+
+    Returns:
+        Shape ``(thresholds,)``, never falling as the threshold falls.
+
+    Source:
+        Pickands (1975), Statistical inference using extreme order statistics: excesses over a high
+        threshold; the exponential is the member of his family with shape 0.
+    """
+    logits = np.log(counts.thresholds / (1 - counts.thresholds))
+    seen = np.maximum.accumulate(counts.false_accepts).astype(np.float64)
+    floor = 0.01 / counts.hours
+    few = np.flatnonzero(seen <= TAIL_COUNT)
+    start = int(few[-1]) if len(few) else 0
+    tail = seen[start]
+    if tail < 1:  # nothing was ever falsely accepted: one may come at any time
+        return np.maximum(np.maximum(seen, 1.0) / counts.hours, floor)
+    steps = logits[:start] - logits[1 : start + 1]
+    excess = float(np.sum(steps * (seen[:start] + seen[1 : start + 1]) / 2)) / tail
+    excess = max(excess, float(np.abs(np.diff(logits)).min(initial=np.inf)) / 2)
+    law = tail * np.exp(-(logits - logits[start]) / excess)
+    expected = np.where(np.arange(len(seen)) <= start, law, seen)
+    return np.asarray(np.maximum(np.maximum.accumulate(expected) / counts.hours, floor))
+
+
+def _cheapest(options: Mapping[str, Sequence[Choice]], target: Target) -> dict[str, Choice]:
+    """Return a choice for each keyword: the least of one rate under the limit on the other.
+
+    A price of a false accept per hour, in misses, is searched for: at each price every keyword
+    chooses for itself.
+
+    Raises:
+        ConfigError: If no choice reaches the target.
+    """
+    low, high = -12.0, 12.0
+    best = _at_price(options, 10.0 ** (high if target.fa_per_hour else low))
+    if not _reaches(best, target):
+        raise ConfigError(_out_of_reach(best, target))
+    for _ in range(60):
+        middle = (low + high) / 2
+        choices = _at_price(options, 10.0**middle)
+        if _reaches(choices, target):
+            best = choices
+        is_dear = _reaches(choices, target) == (target.fa_per_hour is not None)
+        low, high = (low, middle) if is_dear else (middle, high)
+    return best
+
+
+def _at_price(options: Mapping[str, Sequence[Choice]], price: float) -> dict[str, Choice]:
+    """Return what each keyword chooses where a false accept per hour costs so many misses."""
+    return {
+        keyword: min(choices, key=lambda one: one.frr / len(options) + price * one.fa_per_hour)
+        for keyword, choices in options.items()
+    }
+
+
+def _rates(choices: Mapping[str, Choice]) -> tuple[float, float]:
+    """Return false accepts per hour of all keywords and their mean false reject rate."""
+    every = choices.values()
+    return sum(one.fa_per_hour for one in every), sum(one.frr for one in every) / len(choices)
+
+
+def _reaches(choices: Mapping[str, Choice], target: Target) -> bool:
+    """Tell whether choices reach a target."""
+    per_hour, frr = _rates(choices)
+    if target.fa_per_hour is not None:
+        return per_hour <= target.fa_per_hour
+    return target.frr is not None and frr <= target.frr
+
+
+def _out_of_reach(best: Mapping[str, Choice], target: Target) -> str:
+    """Return what to say of a target that no threshold reaches."""
+    per_hour, frr = _rates(best)
+    if target.fa_per_hour is not None:
+        return (
+            f"{target.fa_per_hour:g} false accepts per hour are out of reach: at the highest "
+            f"thresholds {per_hour:.2f} are to be expected: choose a higher target, fewer "
+            "keywords, or train against the false accepts ('watchword mine')"
+        )
+    return (
+        f"a mean false reject rate of {100 * (target.frr or 0):.1f} % is out of reach: at the "
+        f"lowest thresholds {100 * frr:.1f} % are missed: choose a higher target or better audio"
+    )

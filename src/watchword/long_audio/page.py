@@ -1,0 +1,314 @@
+"""The record of hours of audio → a page of Markdown.
+
+In comes what ``report.build_report`` made, out goes text: the headline first, then what an honest
+reader asks next, at the end what was counted and where it all comes from. A room beside
+``watchword.page`` because this record asks another question: not how many clips are right, but how
+often somebody is not heard and how often the device answers nobody. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from watchword.page import code, percent, provenance_blocks, span, table
+
+Record = Mapping[str, Any]
+
+CAPTIONS: Final = {
+    "det.png": "False rejects over false accepts per hour as the threshold moves. A hollow mark "
+    "had no false accept at all: it may lie anywhere left of where it stands, which is the upper "
+    "end of its 95 % interval.",
+    "latency.png": "How long after the end of the keyword it was detected.",
+    "frr_by_snr.png": "False rejects by signal-to-noise ratio, with their 95 % intervals.",
+}
+PARTS: Final = {
+    "negative": "without a keyword (the negative hours)",
+    "positive": "with keywords",
+    "all": "all",
+}
+LISTED: Final = 10
+"""Mistakes that the page names; the record has them all."""
+
+
+def headline(record: Record) -> str:
+    """Return the one line to quote: false rejects, false accepts per hour, latency.
+
+    Args:
+        record: What ``report.build_report`` returned.
+    """
+    where = record["counted_over"]
+    told = record["false_accepts"][where]["text"]
+    over = "without a keyword" if where == "negative" else "of recordings that hold keywords"
+    parts = [_rejects(record["false_rejects"], "FRR "), f"false accepts {told}, in hours {over}"]
+    if record["latency"]:
+        parts.append(f"latency {_median(record['latency'])}")
+    return "; ".join(parts)
+
+
+def markdown(record: Record, figures: Sequence[str] = ()) -> str:
+    """Return the page.
+
+    Args:
+        record: What ``report.build_report`` returned.
+        figures: File names of the figures that lie beside the page.
+    """
+    blocks = [
+        "# Hours of audio: missed keywords, false accepts and latency",
+        f"**{headline(record)}**",
+        _beside(record),
+        *_figures(figures, "det.png"),
+        "## Keywords",
+        _keywords(record),
+        "## Missed keywords",
+        *_by_snr(record),
+        *_figures(figures, "frr_by_snr.png"),
+        *_by_tag(record),
+        _speakers(record),
+        _misses(record),
+        "## False accepts",
+        _hours(record),
+        *_hours_by_tag(record),
+        *_negative_speakers(record),
+        _false_accepts(record),
+        "## Latency",
+        _latency(record),
+        *_figures(figures, "latency.png"),
+        "## Operating points",
+        _points(record),
+        "## What was counted",
+        _counted(record),
+        "## Where this comes from",
+        *provenance_blocks(record["provenance"]),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+def _rejects(row: Record | None, before: str = "") -> str:
+    """Return a false reject rate in the house's form: ``3.2 % (41/1,280; 95 % 2.4–4.3)``."""
+    if row is None:
+        return "no keyword was said in these recordings"
+    counts = f"{row['misses']:,}/{row['events']:,}"
+    return f"{before}{percent(row['rate'])} ({counts}; 95 % {span(row['interval'])})"
+
+
+def _accepts(row: Record | None) -> str:
+    """Return false accepts per hour, which knows what zero means."""
+    return "no such recording" if row is None else str(row["text"])
+
+
+def _median(latency: Record) -> str:
+    """Return a median latency with its interval."""
+    low, high = latency["interval_s"]
+    return f"{_ms(latency['median_s'])} (median; 95 % {_number(low)} to {_number(high)})"
+
+
+def _number(time_s: float) -> str:
+    """Return a time in milliseconds, with a minus sign that is one."""
+    return f"{1_000 * time_s:,.0f}".replace("-", "−")
+
+
+def _ms(time_s: float) -> str:
+    return f"{_number(time_s)} ms"
+
+
+def _length(part: Record) -> str:
+    """Return how much audio there is."""
+    count = part["recordings"]
+    return f"{part['hours']:,.1f} h in {count:,} recording{'s' * (count != 1)}"
+
+
+def _value(row: Record) -> str:
+    """Return the value of a tag."""
+    return "not told" if row["value"] is None else code(row["value"])
+
+
+def _figures(there: Sequence[str], *wanted: str) -> list[str]:
+    """Return the images with their captions, of those that are there."""
+    return [
+        f"![{CAPTIONS[name]}]({name})\n\n*{CAPTIONS[name]}*" for name in wanted if name in there
+    ]
+
+
+# ------------------------------------------------------------------------------------------ blocks
+
+
+def _beside(record: Record) -> str:
+    """Return what stands beside the headline."""
+    heard = record["heard"]
+    lines = [
+        f"heard: {_length(heard['all'])}; {_length(heard['negative'])} without a keyword, "
+        f"{_length(heard['positive'])} with {record['events']:,} keywords that were listened for"
+    ]
+    if record["mean_keyword_false_reject_rate"] is not None:
+        mean = percent(record["mean_keyword_false_reject_rate"])
+        lines.append(f"mean of the keywords' own false reject rates: {mean}")
+    if record["counted_over"] == "negative" and record["false_accepts"]["positive"]:
+        told = _accepts(record["false_accepts"]["positive"])
+        lines.append(f"false accepts in recordings with keywords: {told}")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _keywords(record: Record) -> str:
+    where = record["counted_over"]
+    rows = [
+        (
+            code(row["keyword"]),
+            _rejects(row["false_rejects"]) if row["false_rejects"] else "never said",
+            _accepts(row["false_accepts"][where]),
+            _median(row["latency"]) if row["latency"] else "never found",
+        )
+        for row in record["keywords"]
+    ]
+    over = "" if where == "all" else ", in hours without a keyword"
+    header = ("keyword", "FRR (missed/said; 95 % interval)", f"false accepts{over}", "latency")
+    return table(header, rows)
+
+
+def _by_snr(record: Record) -> list[str]:
+    found = record["by_snr"]
+    if not found:
+        return ["The signal-to-noise ratio of no keyword is told."]
+    step_db = found["rounded_to_db"]
+    name = f"SNR (dB, rounded to {step_db})" if step_db else "SNR (dB)"
+    return [table((name, "FRR"), [(_value(row), _rejects(row)) for row in found["rows"]])]
+
+
+def _by_tag(record: Record) -> list[str]:
+    return [
+        table((tag, "FRR"), [(_value(row), _rejects(row)) for row in rows])
+        for tag, rows in record["by_tag"].items()
+    ]
+
+
+def _speakers(record: Record) -> str:
+    found = record["speakers"]
+    if not found:
+        return "No speaker is known who said enough keywords to be judged alone."
+    text = (
+        f"{found['judged']:,} of {found['known']:,} speakers said {found['fewest_events']} "
+        f"keywords or more: the mean of their false reject rates is "
+        f"{percent(found['mean_false_reject_rate'])}. Those who are missed most:"
+    )
+    rows = [(_value(row), _rejects(row)) for row in found["worst"]]
+    return text + "\n\n" + table(("speaker", "FRR"), rows)
+
+
+def _misses(record: Record) -> str:
+    found = record["miss_list"]
+    if not found:
+        return "No keyword was missed." if record["events"] else "No keyword was said."
+    rows = [
+        (
+            code(row["recording"]),
+            code(row["keyword"]),
+            f"{row['start_s']:.2f}–{row['end_s']:.2f} s",
+            ", ".join(f"{name} {code(value)}" for name, value in row["tags"].items()) or "–",
+        )
+        for row in found[:LISTED]
+    ]
+    lead = f"Misses to listen to first, of {len(found):,}; the least noise first:"
+    return lead + "\n\n" + table(("recording", "keyword", "said at", "what is known"), rows)
+
+
+def _hours(record: Record) -> str:
+    rows = [
+        (
+            name,
+            f"{record['heard'][part]['recordings']:,}",
+            f"{record['heard'][part]['hours']:,.2f}",
+            _accepts(record["false_accepts"][part]),
+            f"{record['excused'][part]:,}",
+        )
+        for part, name in PARTS.items()
+    ]
+    return table(("recordings", "how many", "hours", "false accepts", "excused"), rows)
+
+
+def _hours_by_tag(record: Record) -> list[str]:
+    blocks = []
+    for tag, rows in record["hours_by_tag"].items():
+        lines = [(_value(r), f"{r['recordings']:,}", f"{r['hours']:,.2f}", r["text"]) for r in rows]
+        header = (f"negative hours by {tag}", "recordings", "hours", "false accepts")
+        blocks.append(table(header, lines))
+    return blocks
+
+
+def _negative_speakers(record: Record) -> list[str]:
+    found = record["negative_speakers"]
+    if not found:
+        return []
+    text = (
+        f"{found['taken']:,} of {found['known']:,} speakers who said no keyword were taken to say "
+        "one at least once."
+    )
+    if not found["worst"]:
+        return [text]
+    rows = [(_value(row), row["text"]) for row in found["worst"]]
+    return [f"{text} The surest to be:", table(("speaker", "false accepts"), rows)]
+
+
+def _false_accepts(record: Record) -> str:
+    found = record["false_accept_list"]
+    if not found:
+        return "There was no false accept."
+    rows = [
+        (
+            code(row["recording"]),
+            code(row["keyword"]),
+            f"{row['time_s']:.2f} s",
+            f"{row['score']:.3f}",
+        )
+        for row in found[:LISTED]
+    ]
+    lead = f"The surest false accepts, of {len(found):,}:"
+    return lead + "\n\n" + table(("recording", "taken for", "at", "score"), rows)
+
+
+def _latency(record: Record) -> str:
+    found = record["latency"]
+    if not found:
+        return "No keyword was found, so there is no latency."
+    return (
+        f"{_median(found)}; nine tenths by {_ms(found['p90_s'])}, from {_ms(found['lowest_s'])} to "
+        f"{_ms(found['highest_s'])}, {found['count']:,} detections. Latency is the time of the "
+        "detection minus the end of the keyword, not the time that computing takes; below zero the "
+        "keyword was detected before its end."
+    )
+
+
+def _points(record: Record) -> str:
+    rows = [
+        (
+            code(row["keyword"]),
+            f"{row['threshold']:.3f}",
+            f"{row['smoothing_scores']}",
+            f"{row['refractory_ms']:,.0f} ms",
+        )
+        for row in record["points"]
+    ]
+    return table(("keyword", "threshold", "scores smoothed over", "refractory period"), rows)
+
+
+def _counted(record: Record) -> str:
+    """Return what the words of the page mean, and what weakens its numbers."""
+    lines = [
+        f"**FRR**, the false reject rate: keywords that were said and not detected between their "
+        f"start and {record['tolerance_s']:g} s after their end, divided by all that were said. "
+        "One keyword that was said has one detection at most. Interval: Wilson, 95 %.",
+        "**False accepts per hour**: detections of what was not said, divided by hours of audio. "
+        "Interval: exact Poisson, 95 %; where there was none, its upper end is told, because no "
+        "false accept in a short time is not a rate of zero.",
+        "**Excused** detections are no false accepts: a text of the recording holds the keyword, "
+        "or a word that sounds like it, without telling when it was said.",
+    ]
+    unmarked = record["may_hold"]
+    if unmarked["recordings"]:
+        lines.append(
+            f"**Keywords may occur unmarked** in {_length(unmarked)}: some of what is counted "
+            "there as a false accept may be a keyword that somebody said."
+        )
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,185 @@
+"""Counts on long audio → rates: false accepts per hour and latencies, with their intervals.
+
+In come counts, hours and times, out go numbers that say how sure they are. A room because it is
+arithmetic that a reader can redo, and because of one law: no false accept in a short time is not a
+rate of zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from watchword.errors import DataError
+from watchword.metrics import Interval
+from watchword.units import Seconds
+
+TAIL: Final = 0.025
+"""Of each side of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerHour:
+    """False accepts in a time.
+
+    Args:
+        count: How many.
+        hours: In how many hours.
+
+    Raises:
+        DataError: If there is no time: no evidence is no rate.
+
+    Example:
+        >>> print(PerHour(3, 12.5))
+        0.24 per hour (3 in 12.5 h; 95 % 0.05–0.70)
+        >>> print(PerHour(0, 2))
+        at most 1.8 per hour (none in 2 h; 95 %)
+    """
+
+    count: int
+    hours: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hours < float("inf") or self.count < 0:
+            raise DataError(
+                f"no rate without evidence: found {self.count} false accepts in {self.hours:g} "
+                "hours, needed some audio: name recordings that last"
+            )
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        if not self.count:
+            return f"at most {high:.2g} per hour (none in {self.hours:.3g} h; 95 %)"
+        return (
+            f"{self.value:.2f} per hour ({self.count:,} in {self.hours:.3g} h; "
+            f"95 % {low:.2f}–{high:.2f})"
+        )
+
+    @property
+    def value(self) -> float:
+        """Count ÷ hours."""
+        return self.count / self.hours
+
+    @property
+    def interval(self) -> Interval:
+        """Exact interval of 95 %, per hour."""
+        low, high = poisson(self.count)
+        return low / self.hours, high / self.hours
+
+
+def poisson(count: int) -> Interval:
+    """Return the exact 95 % interval of the mean of a Poisson variable that showed a count.
+
+    Args:
+        count: What was counted, at least 0.
+
+    Returns:
+        The smallest and the largest mean under which this count is no surprise, 2.5 % each.
+
+    Source:
+        Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28.
+
+    Example:
+        >>> [round(limit, 2) for limit in poisson(0)]
+        [0.0, 3.69]
+    """
+    low = _solve(lambda mean: 1 - _at_most(count - 1, mean) - TAIL, count) if count else 0.0
+    return low, _solve(lambda mean: TAIL - _at_most(count, mean), count)
+
+
+def _at_most(count: int, mean: float) -> float:
+    """Return the chance that a Poisson variable of some mean shows at most a count."""
+    logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
+    return math.fsum(math.exp(log) for log in logs)
+
+
+def _solve(rising: Callable[[float], float], count: int) -> float:
+    """Return where a rising function of a mean crosses zero."""
+    low, high = 1e-12, 2.0 * count + 20.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
+    return (low + high) / 2
+
+
+def hours_for(per_hour: float) -> float:
+    """Return how many hours without a false accept show that a rate is at most some number.
+
+    Args:
+        per_hour: False accepts per hour, above 0.
+
+    Example:
+        >>> round(hours_for(0.5), 1)
+        7.4
+    """
+    return poisson(0)[1] / per_hour
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How some latencies are spread.
+
+    Args:
+        count: How many.
+        median_s: Their median.
+        interval_s: 95 % interval of the median.
+        p90_s: Nine tenths are at most this.
+        lowest_s: The lowest.
+        highest_s: The highest.
+    """
+
+    count: int
+    median_s: Seconds
+    interval_s: Interval
+    p90_s: Seconds
+    lowest_s: Seconds
+    highest_s: Seconds
+
+
+def spread(latencies_s: Sequence[Seconds]) -> Spread:
+    """Return how latencies are spread.
+
+    Args:
+        latencies_s: At least one.
+
+    Returns:
+        The interval of the median has the order statistics of the sign test as its ends; with
+        fewer than six latencies it is the whole range, which then covers less than 95 %.
+
+    Raises:
+        DataError: If there is none.
+
+    Source:
+        Conover (1999), Practical Nonparametric Statistics, section 3.2.
+    """
+    if not latencies_s:
+        raise DataError("no latency without a detection: found 0, needed at least one")
+    ordered, count = sorted(latencies_s), len(latencies_s)
+    below, chance = 0, 0.5**count if count < 1_000 else 0.0
+    tail = chance
+    while count < 1_000 and below < count // 2:
+        chance *= (count - below) / (below + 1)
+        if tail + chance > TAIL:
+            break
+        tail += chance
+        below += 1
+    if count >= 1_000:
+        below = max(0, math.floor(count / 2 - 1.96 * math.sqrt(count) / 2))
+    return Spread(
+        count,
+        _quantile(ordered, 0.5),
+        (ordered[below], ordered[count - 1 - below]),
+        _quantile(ordered, 0.9),
+        ordered[0],
+        ordered[-1],
+    )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Return a quantile, between two values by a line."""
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
