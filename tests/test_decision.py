@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from watchword.decision import Decision, OperatingPoint, points_for
+from watchword.decision import Decision, OperatingPoint, points_for, tempered
 from watchword.errors import ConfigError
 
 HOP_MS = 80.0
@@ -199,6 +199,83 @@ def test_a_memory_holds_what_smoothing_needs_and_none_of_the_rows_it_was_made_of
         assert len(memory.recent) == min(4, memory.rows)
         kept = (memory.recent, memory.above, memory.fired)
         assert [array.base is None for array in kept] == [True] * 3
+
+
+# ---------------------------------------------------------------------------------- temperature
+
+TEMPERATURES = [0.05, 0.5, 0.9, 1.3, 2.0, 20.0]
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def test_a_temperature_by_hand() -> None:
+    # the square roots of .64 and .36 are .8 and .6, of which 4/7 and 3/7 sum to one
+    found = tempered(np.array([[0.64, 0.36]], np.float32), 2.0)
+    assert found == pytest.approx(np.array([[4 / 7, 3 / 7]]), abs=1e-7)
+    found = tempered(np.array([[0.75, 0.25]], np.float32), 0.5)
+    assert found == pytest.approx(np.array([[0.9, 0.1]]), abs=1e-7)
+
+
+def test_a_temperature_of_one_changes_nothing() -> None:
+    posteriors = np.array([[0.3, 0.3], [0.0, 7.0]], np.float32)  # not even what sums to no one
+    assert tempered(posteriors, 1.0) is posteriors
+    assert tempered(posteriors, 1) is posteriors
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_tempered_posteriors_are_the_softmax_of_logits_divided_by_it(temperature: float) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (200, 12))
+    found = tempered(softmax(logits).astype(np.float32), temperature)
+    assert found.dtype == np.float32
+    # 32 bits hold a posterior to 6e-8 of it, its power to 1 / temperature times that
+    np.testing.assert_allclose(
+        found, softmax(logits / temperature), rtol=2e-7 + 2e-7 / temperature, atol=1e-37
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    arrays(np.float64, (5, 4), elements=st.floats(-60, 60)),
+    st.sampled_from(TEMPERATURES),
+)
+def test_tempered_rows_sum_to_one_and_keep_their_order(
+    logits: NDArray[np.float64], temperature: float
+) -> None:
+    posteriors = softmax(logits).astype(np.float32)
+    found = tempered(posteriors, temperature)
+    # each of four numbers is rounded to half of 2^-24 at most
+    assert np.abs(found.sum(axis=1, dtype=np.float64) - 1).max() < 4 * 2**-25
+    for row, told in zip(posteriors, found, strict=True):
+        assert (np.diff(told[np.argsort(row, kind="stable")]) >= 0).all()
+    is_soft = temperature > 1
+    surest, was = found.max(axis=1), posteriors.max(axis=1)
+    assert ((surest <= was + 1e-6) if is_soft else (surest >= was - 1e-6)).all()
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_posteriors_of_zero_stay_numbers_and_the_least(temperature: float) -> None:
+    posteriors = np.array([[1.0, 0.0, 0.0], [0.5, 0.0, 0.5]], np.float32)
+    found = tempered(posteriors, temperature)
+    assert np.isfinite(found).all()
+    assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert (found[:, 1] == found.min(axis=1)).all()
+    # what 32 bits do not hold is taken for 1e-30
+    power = 1e-30 ** (1 / temperature)
+    assert found[0, 1] == found[0, 2] == pytest.approx(power / (1 + 2 * power), abs=1e-37)
+    assert tempered(np.empty((0, 3), np.float32), temperature).shape == (0, 3)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_rows_are_tempered_alike_alone_and_together_to_the_last_bit(temperature: float) -> None:
+    logits = np.random.default_rng(1).normal(0, 4, (257, 12))
+    posteriors = softmax(logits).astype(np.float32)
+    whole = tempered(posteriors, temperature)
+    for rows in (1, 7, 100):
+        pieces = [tempered(posteriors[n : n + rows], temperature) for n in range(0, 257, rows)]
+        assert np.array_equal(np.concatenate(pieces), whole)
 
 
 # ---------------------------------------------------------------------------------- refusals

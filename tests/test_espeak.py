@@ -61,6 +61,15 @@ def test_what_is_too_long_for_a_clip_is_spoken_faster() -> None:
     np.testing.assert_allclose(slow.size, fast.size, rtol=0.05)  # the pace it fell back to
 
 
+def test_what_may_be_as_long_as_it_is_keeps_its_pace() -> None:
+    request = [
+        Saying("responsibility", "en-us", "klatt", words_per_minute=80, longest_s=longest_s)
+        for longest_s in (None, LONGEST_S)
+    ]
+    free, limited = speak(request, seed=1)
+    assert free.size > LONGEST_S * ESPEAK_RATE_HZ >= limited.size
+
+
 @pytest.mark.parametrize(("accent", "voice"), [("en-us", "nobody"), ("martian", "f1")])
 def test_an_unknown_voice_is_named(accent: str, voice: str) -> None:
     with pytest.raises(DataError, match=rf"no voice {accent}\+{voice}.* needed: pip install"):

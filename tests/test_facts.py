@@ -44,6 +44,7 @@ def test_facts_are_read_as_typed_values() -> None:
     assert found.default_point == OperatingPoint(0.5, 1, 0.0)
     assert found.points == {"loud": OperatingPoint(0.6, 2, 500.0)}
     assert found.is_calibrated is False
+    assert found.temperature == 1.0
     assert {*found.files} == {"clip.onnx", "stream.onnx"}
     assert found.told == told
 
@@ -59,13 +60,33 @@ def test_a_label_may_be_a_word_of_any_language(label: str) -> None:
 
 
 def test_a_newer_version_is_refused_in_one_line_before_anything_else_is_looked_at() -> None:
-    for told in ({"format": 2}, {**TOLD, "format": 2}, {"format": 7, "labels": 3}):
+    for told in ({"format": 3}, {**TOLD, "format": 3}, {"format": 7, "labels": 3}):
         with pytest.raises(BundleError) as refusal:
             parsed(told)
         assert str(refusal.value) == (
-            f"a.watchword has format {told['format']}, this program reads up to format 1: update "
+            f"a.watchword has format {told['format']}, this program reads up to format 2: update "
             "watchword, or export the model with this version"
         )
+
+
+def test_what_is_written_has_this_version_s_format() -> None:
+    assert (facts.FORMAT, TOLD["format"]) == (2, 2)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5, 1, 1.0, 2.345, 20, 20.0])
+def test_a_temperature_is_read_as_a_number(temperature: float) -> None:
+    found = parsed(changed("operating_point.temperature", temperature)).temperature
+    assert (found, type(found)) == (temperature, float)
+
+
+def test_the_first_format_is_still_read_and_knows_no_temperature() -> None:
+    assert "temperature" not in TOLD["operating_point"]
+    first = {**TOLD, "format": 1}
+    found = parsed(first)
+    assert (found.temperature, found.labels) == (1.0, ("loud", "_unknown_"))
+    assert found.timing == parsed(TOLD).timing
+    other = {**changed("operating_point.temperature", 2.0), "format": 1}
+    assert parsed(other).temperature == 1.0
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.0, 2.0, "1", None, [1], 2**70, 10**4_000])
@@ -131,6 +152,17 @@ def test_every_fact_is_needed(key: str) -> None:
         ("operating_point.default.refractory_ms", 10**400, "too large to convert"),
         ("operating_point.default.refractory_ms", -1, "a refractory period of -1 ms"),
         ("operating_point.default", {}, "no 'threshold'"),
+        ("operating_point.temperature", 0.049, "temperature must be from 0.05 to 20"),
+        ("operating_point.temperature", 20.1, "temperature must be from 0.05 to 20"),
+        ("operating_point.temperature", 0, "temperature must be from 0.05 to 20"),
+        ("operating_point.temperature", -1.0, "temperature must be from 0.05 to 20"),
+        ("operating_point.temperature", 10**400, "temperature must be from 0.05 to 20"),
+        ("operating_point.temperature", True, "temperature must be a number"),
+        ("operating_point.temperature", "1.5", "temperature must be a number"),
+        ("operating_point.temperature", None, "temperature must be a number"),
+        ("operating_point.temperature", [1.5], "temperature must be a number"),
+        ("operating_point.temperature", float("nan"), "NaN is no number of JSON"),
+        ("operating_point.temperature", float("inf"), "Infinity is no number of JSON"),
         ("operating_point.keywords", {"quiet": POINT}, "an operating point is that of no label"),
         ("operating_point.keywords", {"loud": 0.5}, "not subscriptable"),
         ("operating_point.keywords", 3, "not iterable"),
@@ -186,7 +218,7 @@ PLACES = [
     *TOLD,
     *(f"timing.{key}" for key in TOLD["timing"]),
     *(f"state.0.{key}" for key in TOLD["state"][0]),
-    *("operating_point.default", "operating_point.keywords"),
+    *("operating_point.default", "operating_point.keywords", "operating_point.temperature"),
     *(f"operating_point.default.{key}" for key in POINT),
 ]
 

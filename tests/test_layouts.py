@@ -136,3 +136,26 @@ def test_who_stands_in_for_an_empty_split_is_the_nearest_in_hash_order_whoever_e
         found = {said.speaker: said.split for said in tree_utterances(names)}
         assert found[nearest] == "valid"
         assert list(found.values()).count("valid") == 1
+
+
+def test_a_share_of_the_speakers_is_apart_and_nobody_moves_as_it_grows() -> None:
+    people = [f"speaker {number}" for number in range(2_000)]
+    before: set[str] = set()
+    for share in (0.0, 0.1, 0.25, 0.5, 1.0):
+        apart = {name for name in people if layouts.is_apart(name, share)}
+        assert before <= apart
+        # a binomial of 2,000 deviates by at most 1.1 % from its share; four times that is no chance
+        assert len(apart) / len(people) == pytest.approx(share, abs=0.045)
+        before = apart
+    assert len(before) == len(people)
+
+
+def test_who_is_apart_follows_the_hash_rule_of_speech_commands_alone() -> None:
+    for name in ("ls1272", "ls1673", "ann", "bob"):
+        percent = hash_percent(name)
+        assert layouts.is_apart(name, percent / 100 + 1e-6)
+        assert not layouts.is_apart(name, percent / 100 - 1e-6)
+
+
+def test_somebody_without_a_name_is_never_apart() -> None:
+    assert not layouts.is_apart(None, 1.0)

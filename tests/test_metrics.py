@@ -13,7 +13,7 @@ from answers import LABELS, answers
 from watchword import metrics
 from watchword.errors import DataError, WatchwordError
 from watchword.metrics import Rate
-from watchword.scores import Scores
+from watchword.scores import Scores, posteriors
 from watchword.words import SILENCE, UNKNOWN
 
 
@@ -198,6 +198,30 @@ def test_calibration_by_hand() -> None:
     assert found.confidence == pytest.approx(0.75, abs=1e-6)
     assert found.highest == pytest.approx(0.95, abs=1e-6)
     assert [(row.count, row.accuracy) for row in found.bins] == [(10, 0.8), (10, 0.9)]
+
+
+def test_calibration_of_answers_by_hand() -> None:
+    sureness = np.array([1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.05])
+    is_correct = np.array([True, False, True, True, True, False, False])
+    found = metrics.calibration_of(sureness, is_correct, bins=10)
+    # the highest bin holds 1 too; (1 * 0.05 + 4 * |0.5 - 0.75| + 2 * |1 - 0.5|) / 7
+    assert [(row.count, row.confidence, row.accuracy) for row in found.bins] == [
+        (1, 0.05, 0.0),
+        (4, 0.5, 0.75),
+        (2, 1.0, 0.5),
+    ]
+    assert found.error == pytest.approx((0.05 + 4 * 0.25 + 2 * 0.5) / 7)
+    assert (found.confidence, found.highest) == (pytest.approx(4.05 / 7), 1.0)
+
+
+def test_calibration_of_clips_is_that_of_their_answers() -> None:
+    scores = ranked([0.95] * 10 + [0.55] * 10, [True] * 9 + [False] + [True] * 8 + [False] * 2)
+    sureness = posteriors(scores).max(axis=1)
+    assert metrics.calibration(scores, bins=4) == metrics.calibration_of(
+        sureness, scores.is_correct, bins=4
+    )
+    # 15 bins where nobody says how many
+    assert metrics.calibration(scores) == metrics.calibration_of(sureness, scores.is_correct, 15)
 
 
 def test_a_normalised_output_can_never_be_sure() -> None:

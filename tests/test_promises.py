@@ -35,9 +35,9 @@ LIGHT_ROOMS = (
     *("study.comparison", "study.plan", "study.runs", "study.page", "study.jobs"),
 )
 COMMANDS = (
-    *("", "train", "eval", "spot", "listen", "export", "study"),
+    *("", "train", "eval", "spot", "listen", "export", "calibrate", "mine", "study"),
     *("models", "ship", "info", "data", "plot"),
-    *("data fetch", "data prepare", "data check", "data synth"),
+    *("data fetch", "data prepare", "data check", "data synth", "data mix", "data sentences"),
     *("plot training", "plot curves", "plot roc", "plot det", "plot confusion"),
 )
 

@@ -10,6 +10,7 @@ import pytest
 from watchword import audio, build, speech
 from watchword.config import CorpusSettings, Environment, Settings, parse_settings
 from watchword.data import archives, batches
+from watchword.data.layouts import is_apart
 from watchword.errors import ConfigError, DataError
 
 
@@ -79,6 +80,35 @@ def test_sentences_that_hold_a_word_are_heard_by_no_split(tmp_path: Path) -> Non
     said = made.store.manifest.utterances
     heard = {split: [said[i].name for i in made.rows_of(split)] for split in ("train", "valid")}
     assert heard == {"train": ["b.wav", "d.wav"], "valid": []}
+
+
+def test_speakers_apart_are_heard_by_no_split_and_all_others_are(tmp_path: Path) -> None:
+    people = [f"p{number}" for number in range(40)]
+    lines = ["file,split,speaker,transcript"]
+    for number, name in enumerate(people):
+        split = ("train", "valid", "test")[number % 3]
+        lines.append(f"{name}.wav,{split},{name},so it is")
+        path = tmp_path / "read" / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        audio.write(path, np.full(1_600, 0.1, np.float32))
+    (tmp_path / "read" / "all.csv").write_text("\n".join(lines))
+    apart = {f"{name}.wav" for name in people if is_apart(name, 0.25)}
+    assert 0 < len(apart) < len(people)
+    for share, ignored in ((0.25, apart), (0.0, set())):
+        section = CorpusSettings(folder="read", apart=share)
+        made = speech.source(section, Environment(datasets=tmp_path), train_on_dropped=True)
+        assert made.ignored == ignored
+        said = made.store.manifest.utterances
+        heard = {
+            said[row].name for split in ("train", "valid", "test") for row in made.rows_of(split)
+        }
+        assert heard == {f"{name}.wav" for name in people} - ignored
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.0", "some"])
+def test_a_share_of_speakers_that_cannot_be_meant_is_refused(share: str) -> None:
+    with pytest.raises(ConfigError, match=r"apart"):
+        settings(f"data: {{corpora: [{{folder: read, apart: {share}}}]}}")
 
 
 def test_words_that_training_never_hears_are_not_heard_within_sentences(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import bundles
+from forgery import entries, honest, zipped
 from watchword import audio, bundle, shipped, spotter
-from watchword.decision import Detection
+from watchword.decision import Detection, tempered
 from watchword.errors import AudioError, BundleError, CheckpointError, ConfigError
 from watchword.spotter import Spotter
 
@@ -99,6 +100,73 @@ def test_predict_returns_the_latest_scores_as_open_wake_word_does() -> None:
     assert who.predict(np.zeros(5, np.float32)) == {"loud": 0.25}
     who.predict(np.zeros(9, np.float32))["loud"] = 9.0  # a copy
     assert who.scores == {"loud": 0.0}
+
+
+# ---------------------------------------------------------------------------------- temperature
+
+
+def warm(temperature: float, **changes: Any) -> bundle.Bundle:
+    """The tiny bundle with a temperature."""
+    deciding = {**bundles.facts()["operating_point"], "temperature": temperature}
+    return bundle.of(bundles.facts(operating_point=deciding, **changes), bundles.graphs(), "warm")
+
+
+def test_scores_are_those_of_tempered_posteriors() -> None:
+    # 5 and 3 of 8 samples are 5/8 and 3/8; at temperature 1/2 their squares are 25 and 9 of 34
+    who = Spotter(warm(0.5))
+    assert who.hear(np.array([1] * 3 + [0] * 5, np.float32)) == (np.float32(9 / 34), [])
+    who.reset()
+    assert who.feed(np.array([1] * 5 + [0] * 3, np.float32)) == [
+        Detection("loud", 8 / HZ, float(np.float32(25 / 34)))
+    ]
+    assert who.scores == {"loud": float(np.float32(25 / 34))}
+
+
+def test_the_threshold_is_one_on_the_tempered_score() -> None:
+    # half is half at every temperature; 6/8 against 2/8 is 3 to 1, and 9 to 1 at 1/2
+    rows = np.array([1] * 6 + [0] * 2, np.float32)
+    for temperature, reached in ((0.5, 0.9), (1.0, 0.75), (2.0, 3**0.5 / (1 + 3**0.5))):
+        just = float(np.float32(reached))
+        assert Spotter(warm(temperature), threshold=just).feed(rows)
+        above = float(np.nextafter(np.float32(reached), np.float32(1), dtype=np.float32)) + 1e-7
+        assert Spotter(warm(temperature), threshold=above).feed(rows) == []
+    assert ears().points == Spotter(warm(0.5)).points
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
+@pytest.mark.parametrize("chunk", [1, 3, 8, 50, 1_000])
+def test_with_a_temperature_the_stream_equals_the_file_and_its_clips(
+    temperature: float, chunk: int
+) -> None:
+    made, samples = warm(temperature), draw(301)
+    who, whole = Spotter(made, smoothing_scores=2), Spotter(made, smoothing_scores=2)
+    pieces = [samples[n : n + chunk] for n in range(0, len(samples), chunk)]
+    found, expected = spotter.hear(pieces, who), spotter.hear([samples], whole)
+    assert found.detections == expected.detections
+    assert found.detections
+    assert np.array_equal(found.scores, expected.scores)
+    plain = spotter.hear([samples], Spotter(made, smoothing_scores=1)).scores[:, 0]
+    windows = np.lib.stride_tricks.sliding_window_view(samples, 8)[::2]
+    clips = spotter.Runner(made).clips(windows)
+    assert np.array_equal(plain[: len(windows)], tempered(clips, temperature)[:, 0])
+
+
+def test_the_temperature_looks_at_all_labels_and_not_only_at_what_is_listened_for() -> None:
+    both = Spotter(warm(0.5, labels=["loud", "quiet"]))
+    one = Spotter(warm(0.5, labels=["loud", "quiet"]), ["loud"])
+    scores, alone = both.hear(draw(99))[0], one.hear(draw(99))[0]
+    assert np.array_equal(scores[:, :1], alone)
+    assert scores.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_bundle_of_the_first_format_is_heard_as_ever(tmp_path: Path) -> None:
+    graphs = {name: content for name, content in entries().items() if name != bundle.FACTS}
+    old = honest(graphs)
+    assert b'"format": 1' in old[bundle.FACTS]
+    path = zipped(tmp_path / "old.watchword", old.items())
+    found = bundle.read(path)
+    assert (found.facts.told["format"], found.facts.temperature) == (1, 1.0)
+    assert heard(Spotter(path), [draw(300)]) == heard(ears(), [draw(300)]) != []
 
 
 # ---------------------------------------------------------------------------------- what is fed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 import bundles
 from bundles import CLIP, SCORE
-from watchword import bundle, shipped
+from watchword import bundle, shipped, stream
 from watchword.decision import Posteriors
 from watchword.errors import AudioError, BundleError, ConfigError
 from watchword.stream import Runner, State, Waveforms
@@ -28,6 +29,12 @@ FIRST = CLIP // SCORE - 1
 def tiny() -> Runner:
     """Runs the bundle whose posterior is the mean of 8 samples."""
     return Runner(bundle.of(bundles.facts(), bundles.graphs()))
+
+
+def timed(**changes: int) -> Runner:
+    """Runs the same with other timing."""
+    timing = {**bundles.facts()["timing"], **changes}
+    return Runner(bundle.of(bundles.facts(timing=timing), bundles.graphs()))
 
 
 @cache
@@ -58,6 +65,77 @@ def by_hand(audio: Waveforms) -> NDArray[np.float64]:
 
 
 # ---------------------------------------------------------------------------------- by hand
+
+
+@pytest.mark.parametrize(
+    ("heard", "lead", "zeros"),
+    [
+        (0, 0, 0),  # nothing was heard: nothing follows
+        (0, 4, 0),
+        (100, 0, 8_000),  # half a second, and 8,100 is a multiple of 2
+        (101, 0, 8_001),
+        (101, 4, 8_001),
+        (100, 4, 8_000),
+        (1, 0, 8_001),
+    ],
+)
+def test_zeros_that_end_a_stream_are_half_a_second_and_a_whole_hop(
+    heard: int, lead: int, zeros: int
+) -> None:
+    run = timed(lead_samples=lead, warm_up_scores=FIRST + lead // 2)
+    assert run.flush_samples(heard) == zeros
+
+
+def test_zeros_that_end_a_stream_complete_the_hop_that_its_lead_began() -> None:
+    run = timed(used_samples=7, lead_samples=1)
+    assert [run.flush_samples(heard) for heard in (100, 101)] == [8_001, 8_000]
+
+
+def test_zeros_that_end_a_short_stream_fill_its_first_window() -> None:
+    run = timed(clip_samples=16_000, used_samples=16_000, warm_up_scores=7_999)
+    assert [run.flush_samples(heard) for heard in (1, 7_999, 8_000, 8_001)] == [
+        15_999,
+        8_001,
+        8_000,
+        8_001,
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 100), st.sampled_from([0, 2, 6, 40]))
+def test_after_the_zeros_no_audio_waits_for_a_score(heard: int, lead: int) -> None:
+    run = timed(lead_samples=lead, warm_up_scores=FIRST + lead // 2)
+    _, state = run.step(np.ones((1, heard), np.float32), run.start())
+    posteriors, state = run.step(np.zeros((1, run.flush_samples(heard)), np.float32), state)
+    assert state.pending.shape == (1, 0)
+    assert posteriors.shape[1] >= 1
+    assert posteriors[0, -1, 0] == 0  # the last score heard nothing of it
+
+
+def test_the_digest_is_that_of_the_graph_that_hears_streams() -> None:
+    graphs = bundles.graphs()
+    other = {"clip.int8.onnx": graphs["clip.onnx"], "stream.int8.onnx": graphs["clip.onnx"]}
+    made = bundle.of(bundles.facts(), {**graphs, **other})
+    assert Runner(made).digest == sha256(graphs["stream.onnx"]).hexdigest() == tiny().digest
+    assert Runner(made, is_int8=True).digest == sha256(graphs["clip.onnx"]).hexdigest()
+
+
+def test_what_is_prepared_needs_no_loading_when_audio_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audio = audio_of(1)
+    expected = streamed(tiny(), audio, 5)
+    run = Runner(bundle.of(bundles.facts(), bundles.graphs()))
+    run.prepare()
+    monkeypatch.delattr(stream, "_session")  # what loads a graph
+    run.prepare()
+    assert np.array_equal(streamed(run, audio, 5), expected)
+
+
+def test_a_graph_that_cannot_be_run_is_refused_when_it_is_prepared() -> None:
+    run = Runner(bundle.of(bundles.facts(), {**bundles.graphs(), "stream.onnx": b"no graph"}))
+    with pytest.raises(BundleError, match=r"stream\.onnx cannot be run \(.+\): update onnxruntime"):
+        run.prepare()
 
 
 def test_posteriors_are_the_means_that_one_can_work_out() -> None:

@@ -17,6 +17,7 @@ import soundfile
 from watchword.data import espeak, synth
 from watchword.data.manifest import read_manifest
 from watchword.data.synth import DEMO_WORDS, noises, speakers, synthesise
+from watchword.data.utterance import Split
 from watchword.errors import ConfigError, DataError, WatchwordError
 
 WORDS = ("yes", "no")
@@ -175,6 +176,51 @@ def test_words_that_are_no_folder_names_are_refused(words: tuple[str, ...], tmp_
     with pytest.raises(ConfigError, match=r"words to speak are.*letters a–z are needed: spell"):
         synthesise(tmp_path / "set", words=words)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the seed is -1; 0 or more is needed: choose another"):
+        synthesise(tmp_path / "set", variants=1, seed=-1)
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "voices"),
+    [
+        ("train", synth.TRAIN_VOICES),
+        ("valid", synth.VALID_VOICES),
+        ("test", synth.TEST_VOICES),
+    ],
+)
+def test_a_drawn_speaker_has_a_voice_of_the_split(split: Split, voices: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [synth.draw_speaker(rng, split) for _ in range(400)]
+    assert {one.voice for one in drawn} == {*voices}  # 400 draws of 40: none is missed by chance
+    assert {one.accent for one in drawn} == {*espeak.ACCENTS}
+    assert len({one.name for one in drawn}) > 390  # a name for each manner of speaking
+    again = np.random.default_rng(0)
+    assert [synth.draw_speaker(again, split) for _ in range(400)] == drawn
+
+
+@pytest.mark.parametrize("level_db", [-32.0, -14.0])
+def test_a_sound_gets_the_level_asked_for_unless_its_peak_forbids_it(level_db: float) -> None:
+    hiss = np.random.default_rng(1).normal(0, 0.01, 16_000)
+    levelled = synth.at_level(hiss, level_db=level_db)
+    assert 20 * np.log10(np.sqrt(np.mean(levelled**2))) == pytest.approx(level_db, abs=0.01)
+    spike = np.zeros(16_000)
+    spike[0] = 1.0
+    assert synth.at_level(spike, level_db=level_db).max() == pytest.approx(0.9)
+
+
+def test_a_set_is_there_only_if_its_stamp_says_the_same(tmp_path: Path) -> None:
+    stamp = {"seed": 3}
+    assert not synth.is_there(tmp_path / "absent", "a.json", stamp)
+    assert not synth.is_there(tmp_path, "a.json", stamp)
+    (tmp_path / "a.json").write_text('{"seed": 3}')
+    assert synth.is_there(tmp_path, "a.json", stamp)
+    for name, other in (("a.json", {"seed": 4}), ("b.json", stamp)):
+        with pytest.raises(DataError, match="holds something other than this set"):
+            synth.is_there(tmp_path, name, other)
 
 
 def test_a_set_without_variants_is_refused(tmp_path: Path) -> None:

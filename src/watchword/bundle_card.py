@@ -41,8 +41,9 @@ def card(bundle: Bundle) -> dict[str, Any]:
         return _card(bundle)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            f"{bundle.source}: what {FACTS} tells of parity, 8 bits or attribution cannot be read "
-            f"({error!r}), needed what 'watchword export' writes: export the model again"
+            f"{bundle.source}: what {FACTS} tells of evidence, parity, 8 bits or attribution "
+            f"cannot be read ({error!r}), needed what 'watchword export' and 'watchword calibrate' "
+            "write: make the bundle again"
         ) from error
 
 
@@ -62,6 +63,7 @@ def _card(bundle: Bundle) -> dict[str, Any]:
         "score_every_ms": facts.timing.score_hop_ms,
         "operating_point": _point(facts.default_point, is_calibrated=facts.is_calibrated),
         **{f"operating_point_{word}": _point(p) for word, p in facts.points.items()},
+        **_calibrated(bundle),
         "largest_difference": _largest(told),
         **_eight_bits(told),
         "graphs": ", ".join(f"{name} {one.size:,} bytes" for name, one in facts.files.items()),
@@ -84,6 +86,57 @@ def _point(point: OperatingPoint, *, is_calibrated: bool = True) -> str:
         f"{point.refractory_ms:g} ms"
     )
     return words if is_calibrated else f"{words} (a default, not calibrated)"
+
+
+def _calibrated(bundle: Bundle) -> dict[str, Any]:
+    """Return what the operating points were chosen for and on, if they were calibrated."""
+    facts = bundle.facts
+    evidence = _part(_part(facts.told, "operating_point"), "evidence")
+    if not (facts.is_calibrated and evidence):
+        return {}
+    target, error = evidence["target"], evidence["calibration_error"]
+    return {
+        "temperature": facts.temperature,
+        "target": (
+            f"at most {target['fa_per_hour']:g} false accepts per hour"
+            if "fa_per_hour" in target
+            else f"at most {100 * target['frr']:g} % of the keywords missed, on average"
+        ),
+        "expected_false_accepts": f"{evidence['expected_fa_per_hour']:.2f} per hour elsewhere",
+        "false_accepts": _per_hour(evidence["false_accepts"]),
+        "false_rejects": _missed(evidence["false_rejects"]),
+        "calibration_error": (
+            f"{100 * error['before']:.1f} % before, {100 * error['after']:.1f} % after"
+        ),
+        "listening_for": " ".join(evidence["listening_for"]),
+        "calibrated_on": ", ".join(
+            f"{name} ({hours:.3g} h)" for name, hours in evidence["recordings"].items()
+        ),
+    }
+
+
+def _per_hour(found: Mapping[str, Any]) -> str:
+    """Return false accepts per hour as reports on long audio show them (``PerHour``)."""
+    low, high = found["interval"]
+    hours = found["hours"]
+    time = f"{hours:.3g} h" if hours < 100 else f"{hours:,.0f} h"
+    if not found["count"]:
+        most = f"{high:.2g}" if high < 100 else f"{high:,.0f}"
+        return f"at most {most} per hour (none in {time}; 95 %)"
+    rate, low, high = (
+        f"{value:,.2f}" if value >= 0.005 else f"{value:.1g}"
+        for value in (found["per_hour"], low, high)
+    )
+    return f"{rate} per hour ({found['count']:,} in {time}; 95 % {low}–{high})"
+
+
+def _missed(found: Mapping[str, Any]) -> str:
+    """Return the share of events that were missed with its counts and interval."""
+    low, high = found["interval"]
+    return (
+        f"{100 * found['rate']:.1f} % ({found['count']:,}/{found['events']:,}; "
+        f"95 % {100 * low:.1f}–{100 * high:.1f})"
+    )
 
 
 def _largest(told: Mapping[str, Any]) -> str | None:

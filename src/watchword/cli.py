@@ -179,6 +179,11 @@ def evaluate(
 ) -> None:
     """Evaluate a checkpoint on clips, or a bundle on long recordings, and write a report."""
     if stream:
+        if (data, task, noise, rooms, env, gpu) != (None,) * 6 or robust or split != "valid":
+            raise ConfigError(
+                "options for clips were asked for with --stream, needed those for recordings: "
+                "name a part of a corpus as --stream FOLDER:test, or leave --stream out"
+            )
         stream_evaluation(
             str(model),
             stream,
@@ -193,10 +198,11 @@ def evaluate(
             as_json=as_json,
         )
         return
-    if keywords or int8 or (threshold, smoothing, refractory, workers) != (None,) * 4:
+    points = (threshold, smoothing, refractory, workers)
+    if keywords or int8 or points != (None,) * 4 or tolerance != 1.0:
         raise ConfigError(
-            "operating points, keywords, 8 bits and workers were asked for on clips, needed "
-            "--stream with recordings: name some, or leave those options out"
+            "operating points, keywords, a tolerance, 8 bits or workers were asked for on clips, "
+            "needed --stream with recordings: name some, or leave those options out"
         )
     from watchword import jobs
     from watchword.console import Console

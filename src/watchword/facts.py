@@ -200,7 +200,7 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         default_point=_point(deciding["default"]),
         points=points,
         is_calibrated=deciding.get("is_calibrated", False) is True,
-        temperature=_temperature(deciding.get("temperature", 1.0)),
+        temperature=_temperature(told["format"], deciding),
         licence=_text(told["licence"], "licence"),
         files={key: _file(key, value) for key, value in dict(told["files"]).items()},
         told=told,
@@ -263,8 +263,9 @@ def _point(told: Mapping[str, Any]) -> OperatingPoint:
     return OperatingPoint(float(numbers[0]), numbers[1], float(numbers[2]))
 
 
-def _temperature(told: object) -> float:
+def _temperature(version: int, deciding: Mapping[str, Any]) -> float:
     """Return a temperature, if posteriors can be made with it."""
+    told = deciding.get("temperature", 1.0) if version > OLDEST else 1.0
     if not isinstance(told, int | float) or isinstance(told, bool):
         raise TypeError("temperature must be a number")
     if not LOWEST_TEMPERATURE <= told <= HIGHEST_TEMPERATURE:

@@ -142,13 +142,13 @@ def _say(library: ctypes.CDLL, said: list[bytes], saying: Saying) -> bytes:
         raise SystemExit(f"it has no voice {voice}")
     text = saying.text.encode()
     manner = ((2, 100), (3, saying.pitch), (4, saying.pitch_range))  # 2 is the volume in percent
+    longest_s = float("inf") if saying.longest_s is None else saying.longest_s
     for pace in (saying.words_per_minute, *FASTER_PACES):
         for parameter, value in ((1, pace), *manner):
             library.espeak_SetParameter(parameter, value, 0)
         said.clear()
         library.espeak_Synth(text, len(text) + 1, 0, 1, 0, 1, None, None)  # 1: UTF-8
         library.espeak_Synchronize()
-        is_free = saying.longest_s is None
-        if is_free or sum(map(len, said)) <= 2 * saying.longest_s * ESPEAK_RATE_HZ:
+        if sum(map(len, said)) <= 2 * longest_s * ESPEAK_RATE_HZ:
             break
     return b"".join(said)

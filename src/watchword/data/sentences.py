@@ -50,8 +50,19 @@ def texts(source: Path, split: Split | None = None, apart: float | None = None) 
             where negative, all the others.
 
     Raises:
+        ConfigError: If a share cannot be meant, or a split or a share is asked of a text file.
         DataError: If there is no sentence.
     """
+    if apart is not None and not 0 < abs(apart) < 1:
+        raise ConfigError(
+            f"a share of {abs(apart):g} of the speakers was asked for, needed above 0 and below 1: "
+            "give the share that training leaves"
+        )
+    if source.is_file() and (split, apart) != (None, None):
+        raise ConfigError(
+            f"a split or some speakers of {source} were asked for, which is a file, needed a "
+            "corpus with a list: give its folder, or take all of the file"
+        )
     if source.is_dir():
         spoken = listed_utterances(source, find_lists(source))
         found = [
@@ -68,7 +79,7 @@ def texts(source: Path, split: Split | None = None, apart: float | None = None) 
                 f"{source} cannot be read ({error}), needed a text file in UTF-8 with a sentence "
                 "on each line, or a corpus with transcripts: give one"
             ) from error
-    found = [text.strip() for text in found if text.strip()]
+    found = [text.strip() for text in found if words_of(text)]
     if not found:
         raise DataError(
             f"{source} holds no sentence, needed a line or a transcript for each: give another "
@@ -78,7 +89,7 @@ def texts(source: Path, split: Split | None = None, apart: float | None = None) 
 
 
 def without(sentences: Sequence[str], barred: Collection[str]) -> list[str]:
-    """Return the sentences that hold none of some words.
+    """Return the sentences that hold none of some words, nor a digit, which may be read as one.
 
     Args:
         sentences: Some.
@@ -91,13 +102,18 @@ def without(sentences: Sequence[str], barred: Collection[str]) -> list[str]:
         >>> without(["Stop it.", "Unstoppable!"], ["stop"])
         ['Unstoppable!']
     """
-    kept = [text for text in sentences if not {*barred} & {*words_of(text)}]
+    kept = [text for text in sentences if not (barred and _may_hold(text, {*barred}))]
     if not kept:
         raise DataError(
-            f"all of {len(sentences):,} sentences hold one of {', '.join(sorted(barred))}, needed "
-            "some that do not: give other sentences"
+            f"all of {len(sentences):,} sentences hold a digit or one of "
+            f"{', '.join(sorted(barred))}, needed some that do not: give other sentences"
         )
     return kept
+
+
+def _may_hold(text: str, barred: set[str]) -> bool:
+    """Tell whether one of some words may be heard when a text is read."""
+    return any(sign.isdigit() for sign in text) or not barred.isdisjoint(words_of(text))
 
 
 def synthesise(
@@ -126,12 +142,14 @@ def synthesise(
         The folder.
 
     Raises:
-        ConfigError: If no time is asked for.
+        ConfigError: If no time is asked for, or the seed is negative.
         DataError: If the folder holds something else or cannot be written, or espeak-ng fails.
         WatchwordError: If ``espeakng-loader`` is not installed.
     """
     if not 0 < hours < float("inf"):
         raise ConfigError(f"{hours:g} hours were asked for, needed a time above 0: 1 is a start")
+    if seed < 0:
+        raise ConfigError(f"the seed is {seed}, needed 0 or more: choose another")
     espeak.check_installed()
     stamp = {
         "voices": f"espeakng-loader {metadata.version('espeakng-loader')}",

@@ -106,7 +106,7 @@ def synthesise(
         WatchwordError: If ``espeakng-loader`` is not installed.
     """
     folder, words = Path(folder), tuple(words)
-    _check_request(words, variants)
+    _check_request(words, variants, seed)
     espeak.check_installed()
     stamp = _stamp(words, variants, seed)
     if is_there(folder, STAMP, stamp):
@@ -178,7 +178,7 @@ def noises(seed: int) -> dict[str, Waveform]:
     return {name: at_level(noise, level_db=-20.0) for name, noise in made.items()}
 
 
-def _check_request(words: tuple[str, ...], variants: int) -> None:
+def _check_request(words: tuple[str, ...], variants: int, seed: int) -> None:
     """Refuse words that cannot be folders, and an empty set."""
     if not words or len(set(words)) < len(words) or any(re.search("[^a-z]|^$", w) for w in words):
         raise ConfigError(
@@ -187,6 +187,8 @@ def _check_request(words: tuple[str, ...], variants: int) -> None:
         )
     if variants < 1:
         raise ConfigError(f"{variants} variants asked for; at least 1 is needed: 40 is a good set")
+    if seed < 0:
+        raise ConfigError(f"the seed is {seed}; 0 or more is needed: choose another")
 
 
 def _stamp(words: tuple[str, ...], variants: int, seed: int) -> dict[str, Any]:

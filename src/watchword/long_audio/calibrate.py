@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -31,10 +31,14 @@ from watchword.long_audio.reference import Recording, hours
 from watchword.long_audio.scores import LongScores, detections
 from watchword.units import Seconds
 
-SMOOTHINGS: Final = (1, 2, 3, 4, 5, 6, 8, 10)
+SMOOTHINGS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 15)
 REFRACTORIES_MS: Final = (500.0, 1_000.0, 1_500.0)
 TAIL_COUNT: Final = 20
 """False accepts from which the tail's law is learned."""
+ASSUMED_EXCESS: Final = 1.0
+"""Logits by which one more false accept is taken to pass: what is assumed where few are counted."""
+MOST: Final = 4_096
+"""Combinations of operating points that are looked at side by side."""
 FEWEST_EVENTS: Final = 20
 """Of a keyword; with fewer a rate of misses says nothing."""
 
@@ -147,9 +151,9 @@ def calibrate(
     """
     refuse_thin(recordings, keywords, target)
     options = {}
-    for done, keyword in enumerate(keywords):
-        told(done, len(keywords))
+    for done, keyword in enumerate(keywords, start=1):
         options[keyword] = _options(scores, recordings, keyword, temperature, tolerance_s)
+        told(done, len(keywords))
     choices = _cheapest(options, target)
     points = {keyword: choice.point for keyword, choice in choices.items()}
     judged = judge(points, recordings, detections(scores, points, temperature), tolerance_s)
@@ -182,7 +186,7 @@ def refuse_thin(recordings: Sequence[Recording], keywords: Sequence[str], target
         raise DataError(
             f"{there:.2f} hours of recordings without keywords were given, and even without a "
             f"false accept {needed:.1f} hours are needed to show {goal} with 95 % confidence: add "
-            f"{needed - there:.1f} hours, or choose a higher target"
+            f"{math.ceil(10 * (needed - there)) / 10:.1f} hours, or choose a higher target"
         )
 
 
@@ -196,35 +200,37 @@ def _options(
     """Return all operating points of a keyword that are worth a choice."""
     found = []
     for smoothing in SMOOTHINGS:
+        smooth = track(scores, recordings, keyword, OperatingPoint(1.0, smoothing), temperature)
         for rest_ms in REFRACTORIES_MS:
-            point = OperatingPoint(1.0, smoothing, rest_ms)
-            counts = count(
-                track(scores, recordings, keyword, point, temperature), grid(), tolerance_s
-            )
+            point = smooth.point.changed(refractory_ms=rest_ms)
+            counts = count(replace(smooth, point=point), grid(), tolerance_s)
             rates = expected_per_hour(counts)
             for place, threshold in enumerate(counts.thresholds.tolist()):
                 frr = counts.misses[place] / counts.events
-                chosen = point.changed(threshold=round(threshold, 4))
+                chosen = point.changed(threshold=threshold)
                 found.append(Choice(chosen, float(frr), float(rates[place])))
-    return _undominated(found)
+    kept = _undominated(
+        np.array([one.fa_per_hour for one in found]), np.array([one.frr for one in found])
+    )
+    return [found[place] for place in kept]
 
 
-def _undominated(choices: Sequence[Choice]) -> list[Choice]:
-    """Return choices of ever more false accepts, each of which misses less than those before."""
-    kept: list[Choice] = []
-    for one in sorted(choices, key=lambda one: (one.fa_per_hour, one.frr)):
-        if not kept or one.frr < kept[-1].frr:
-            kept.append(one)
-    return kept
+def _undominated(costs: NDArray[np.float64], misses: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return places of ever higher costs, each of which misses less than all before."""
+    order = np.lexsort((misses, costs))
+    least = np.minimum.accumulate(misses[order])
+    return np.asarray(order[np.concatenate([[True], least[1:] < least[:-1]])])
 
 
 def expected_per_hour(counts: Counts) -> NDArray[np.float64]:
     """Return the false accepts per hour to be expected at each threshold.
 
     Down to ``TAIL_COUNT`` false accepts the count is believed. Above that threshold u, with m of
-    them left, the expectation is m exp(-(x - u) / b) at the logit x, where b is the mean by which
-    those m exceed u: the maximum likelihood estimate of an exponential tail. It is never less than
-    what one more false accept in a hundred times the hours would be.
+    them left, at least one, the expectation is m exp(-(x - u) / b) at the logit x. There b is how
+    far those m pass u together, over how many are seen to end: the maximum likelihood estimate of
+    an exponential tail of which the highest threshold sees no end. One more that passes by
+    ``ASSUMED_EXCESS`` is added, so that one false accept or none does not make a law. The
+    expectation is never less than one false accept in a hundred times the hours.
 
     Args:
         counts: Of one keyword, thresholds falling.
@@ -241,13 +247,10 @@ def expected_per_hour(counts: Counts) -> NDArray[np.float64]:
     floor = 0.01 / counts.hours
     few = np.flatnonzero(seen <= TAIL_COUNT)
     start = int(few[-1]) if len(few) else 0
-    tail = seen[start]
-    if tail < 1:  # nothing was ever falsely accepted: one may come at any time
-        return np.maximum(np.maximum(seen, 1.0) / counts.hours, floor)
     steps = logits[:start] - logits[1 : start + 1]
-    excess = float(np.sum(steps * (seen[:start] + seen[1 : start + 1]) / 2)) / tail
-    excess = max(excess, float(np.abs(np.diff(logits)).min(initial=np.inf)) / 2)
-    law = tail * np.exp(-(logits - logits[start]) / excess)
+    passed = float(np.sum(steps * (seen[:start] + seen[1 : start + 1]) / 2))
+    excess = (passed + ASSUMED_EXCESS) / (seen[start] - seen[0] + 1)
+    law = max(seen[start], 1.0) * np.exp(-(logits - logits[start]) / excess)
     expected = np.where(np.arange(len(seen)) <= start, law, seen)
     return np.asarray(np.maximum(np.maximum.accumulate(expected) / counts.hours, floor))
 
@@ -255,51 +258,35 @@ def expected_per_hour(counts: Counts) -> NDArray[np.float64]:
 def _cheapest(options: Mapping[str, Sequence[Choice]], target: Target) -> dict[str, Choice]:
     """Return a choice for each keyword: the least of one rate under the limit on the other.
 
-    A price of a false accept per hour, in misses, is searched for: at each price every keyword
-    chooses for itself.
+    Keyword after keyword joins all combinations that no other one beats in both rates, which finds
+    the best of all; of more than ``MOST`` combinations as many, evenly spread, are gone on with.
 
     Raises:
         ConfigError: If no choice reaches the target.
     """
-    low, high = -12.0, 12.0
-    best = _at_price(options, 10.0 ** (high if target.fa_per_hour else low))
-    if not _reaches(best, target):
-        raise ConfigError(_out_of_reach(best, target))
-    for _ in range(60):
-        middle = (low + high) / 2
-        choices = _at_price(options, 10.0**middle)
-        if _reaches(choices, target):
-            best = choices
-        is_dear = _reaches(choices, target) == (target.fa_per_hour is not None)
-        low, high = (low, middle) if is_dear else (middle, high)
-    return best
-
-
-def _at_price(options: Mapping[str, Sequence[Choice]], price: float) -> dict[str, Choice]:
-    """Return what each keyword chooses where a false accept per hour costs so many misses."""
-    return {
-        keyword: min(choices, key=lambda one: one.frr / len(options) + price * one.fa_per_hour)
-        for keyword, choices in options.items()
-    }
-
-
-def _rates(choices: Mapping[str, Choice]) -> tuple[float, float]:
-    """Return false accepts per hour of all keywords and their mean false reject rate."""
-    every = choices.values()
-    return sum(one.fa_per_hour for one in every), sum(one.frr for one in every) / len(choices)
-
-
-def _reaches(choices: Mapping[str, Choice], target: Target) -> bool:
-    """Tell whether choices reach a target."""
-    per_hour, frr = _rates(choices)
+    costs, misses, picks = np.zeros(1), np.zeros(1), np.zeros((1, 0), np.int64)
+    for choices in options.values():
+        costs = np.add.outer(costs, [one.fa_per_hour for one in choices]).ravel()
+        misses = np.add.outer(misses, [one.frr for one in choices]).ravel()
+        kept = _undominated(costs, misses)
+        kept = kept[np.linspace(0, len(kept) - 1, min(len(kept), MOST)).astype(np.int64)]
+        costs, misses = costs[kept], misses[kept]
+        picks = np.column_stack([picks[kept // len(choices)], kept % len(choices)])
     if target.fa_per_hour is not None:
-        return per_hour <= target.fa_per_hour
-    return target.frr is not None and frr <= target.frr
+        reached, surest = np.flatnonzero(costs <= target.fa_per_hour)[::-1], 0
+    else:
+        reached, surest = np.flatnonzero(misses / len(options) <= (target.frr or 0)), -1
+    best = picks[reached[0] if len(reached) else surest].tolist()
+    found = {key: options[key][pick] for key, pick in zip(options, best, strict=True)}
+    if not len(reached):
+        raise ConfigError(_out_of_reach(found, target))
+    return found
 
 
 def _out_of_reach(best: Mapping[str, Choice], target: Target) -> str:
     """Return what to say of a target that no threshold reaches."""
-    per_hour, frr = _rates(best)
+    per_hour = sum(one.fa_per_hour for one in best.values())
+    frr = sum(one.frr for one in best.values()) / len(best)
     if target.fa_per_hour is not None:
         return (
             f"{target.fa_per_hour:g} false accepts per hour are out of reach: at the highest "

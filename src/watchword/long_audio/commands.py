@@ -38,7 +38,8 @@ On = Annotated[
     typer.Option(
         "--on",
         help="Recordings: a manifest, sound file or folder; FOLDER:SPLIT for a part of a corpus "
-        "list, FOLDER:SPLIT:SHARE for its speakers that training left. May be given again.",
+        "list, FOLDER:SPLIT:SHARE for its speakers that training left, with minus SHARE for all "
+        "others. May be given again.",
     ),
 ]
 Stream = Annotated[
@@ -54,6 +55,13 @@ Tolerance = Annotated[
 Int8 = Annotated[bool, typer.Option("--int8", help="Use the 8-bit graphs.")]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Recordings heard at a time; all cores, if not given.")
+]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trust-negatives",
+        help="Take it that no keyword occurs in recordings of which nothing tells.",
+    ),
 ]
 Scores = Annotated[
     Path | None, typer.Option(help="File or folder where scores are kept and found again.")
@@ -124,6 +132,7 @@ def calibrate(
     keywords: Keywords = "",
     tolerance: Tolerance = 1.0,
     int8: Int8 = False,
+    trusted: Trusted = False,
     scores: Scores = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -134,7 +143,7 @@ def calibrate(
     from watchword.long_audio.calibrate import Target
 
     target = Target(fa_per_hour, target_frr)
-    asked = jobs.Asked(model, on, keywords, tolerance, int8, workers, scores)
+    asked = jobs.Asked(model, on, keywords, tolerance, int8, workers, scores, trusted)
     with Console(is_quiet=as_json) as console:
         record = jobs.calibrate(asked, target, output, console=console)
         if not as_json:
@@ -173,6 +182,7 @@ def mine(
         int | None, typer.Option(min=1, help="Clips at most, the surest; all, if not given.")
     ] = None,
     keywords: Keywords = "",
+    trusted: Trusted = False,
     scores: Scores = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -181,7 +191,7 @@ def mine(
     from watchword.console import Console
     from watchword.long_audio import jobs
 
-    asked = jobs.Asked(model, on, keywords, workers=workers, scores=scores)
+    asked = jobs.Asked(model, on, keywords, workers=workers, scores=scores, is_trusted=trusted)
     with Console(is_quiet=as_json) as console:
         record = jobs.mine(asked, output, near=near, most=most, console=console)
         if not as_json:
@@ -271,10 +281,12 @@ def data_sentences(
     ],
     of: Annotated[str | None, typer.Option(help="Split of the corpus.")] = None,
     apart: Annotated[
-        float | None, typer.Option(help="Take sentences of this share of its speakers alone.")
+        float | None,
+        typer.Option(min=0, max=1, help="Take sentences of this share of its speakers alone."),
     ] = None,
     not_apart: Annotated[
-        float | None, typer.Option(help="Take sentences of all but this share of its speakers.")
+        float | None,
+        typer.Option(min=0, max=1, help="Take sentences of all but this share of its speakers."),
     ] = None,
     without: Annotated[
         str, typer.Option(help="Words not to be said, nor what sounds like them.")
@@ -329,9 +341,9 @@ def span(text: str, option: str) -> tuple[float, float]:
         >>> span("10", "--snr"), span("-30:-18", "--level")
         ((10.0, 10.0), (-30.0, -18.0))
     """
-    low, _, high = text.partition(":")
+    low, mark, high = text.partition(":")
     try:
-        return float(low), float(high or low)
+        return float(low), float(high if mark else low)
     except ValueError as error:
         raise ConfigError(
             f"{option} {text} is no number and no LOW:HIGH, needed such as 10 or 5:20: mend it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,12 @@ LOWEST_LOGIT, HIGHEST_LOGIT, STEPS = -2.0, 7.0, 55
 
 
 def grid() -> NDArray[np.float64]:
-    """Return the thresholds of a curve, falling: evenly spaced logits from 0.999 to 0.12."""
+    """Return the thresholds of a curve, falling: evenly spaced logits from 0.999 to 0.12.
+
+    They have four digits, so that a threshold that is printed or stored is the one that counted.
+    """
     logits = np.linspace(HIGHEST_LOGIT, LOWEST_LOGIT, STEPS)
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    return np.asarray(np.round(1 / (1 + np.exp(-logits)), 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +99,7 @@ def detections(
     decision = Decision(points, of.score_hop_ms)
     for one, scores, times_s in zip(of.recordings, of.scores, of.times_s, strict=True):
         found: list[list[Detection]] = [[] for _ in names]
-        reached = thresholds <= float(scores.max(initial=0.0))
-        if reached.any():
+        if (scores.max(initial=0.0) >= decision.thresholds).any():
             rows = np.repeat(scores[:, None], len(names), axis=1)
             for row, place in decision.step(rows, decision.start())[1]:
                 heard = Detection(of.keyword, float(times_s[row]), float(scores[row]))
@@ -175,7 +178,7 @@ def det(
         for keyword, point in points.items()
     }
     curves = {keyword: _points(one) for keyword, one in found.items() if one.events}
-    if len(curves) > 1:
+    if curves and len(found) > 1:
         some = next(iter(found.values()))
         pooled = Counts(
             thresholds,
@@ -215,10 +218,14 @@ def traces(
     decision = Decision(points, scores.timing.score_hop_ms)
     columns = [scores.labels.index(keyword) for keyword in points]
 
+    @cache
+    def smoothed(number: int) -> Posteriors:
+        rows = tempered(scores.posteriors[number], temperature)[:, columns]
+        return decision.step(rows, decision.start())[0]
+
     def trace(recording: Recording, keyword: str) -> tuple[NDArray[np.float64], Posteriors]:
         number = numbers[recording.name]
-        rows = tempered(scores.posteriors[number], temperature)[:, columns]
-        smoothed = decision.step(rows, decision.start())[0]
-        return scores.times_s(number), smoothed[:, decision.keywords.index(keyword)]
+        column = decision.keywords.index(keyword)
+        return scores.times_s(number), smoothed(number)[:, column]
 
     return trace

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from watchword.canvas import FAINT, INK, PALE, STROKES, caption, legend, sheet
+from watchword.canvas import FAINT, INK, PALE, STROKES, caption, legend, matplotlib, sheet
 from watchword.report import POOLED
 
 if TYPE_CHECKING:
@@ -64,16 +64,18 @@ def det(record: Record) -> Figure | None:
         return None
     main = POOLED if POOLED in curves else next(iter(curves))
     line = curves.pop(main)
-    if len(curves) == 1:  # one keyword alone is all keywords pooled
+    rows = {row["keyword"]: row for row in record["keywords"]}
+    if len(rows) == 1:  # one keyword alone is all keywords pooled
         curves.clear()
+    judged = _judged(record, rows.get(main, record))
     figure, (panel,) = sheet(6.4, 4.6)
     panel.set_xscale("log")
     _main(panel, line, main)
-    _operating_point(panel, record)
+    _operating_point(panel, *judged)
     for name, label, look in _looks(record, curves):
         panel.plot(*_across(_joined(curves[name])), label=label, **look)
     _band(panel, line)
-    _limits(panel, [line, *curves.values()], record)
+    _limits(panel, [line, *curves.values()], *judged)
     panel.xaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_major_formatter("{x:g} %")
     panel.grid(color=FAINT, linewidth=0.6)
@@ -138,7 +140,12 @@ def _main(panel: Axes, line: Sequence[Record], label: str) -> None:
         x, y = alone
         arrow = {"arrowstyle": "->", "color": INK, "linewidth": 1.0, "shrinkA": 3}
         panel.annotate("", (x / 1.45, y), (x, y), arrowprops=arrow)
-        face = {"markerfacecolor": "white", "markeredgecolor": INK, "markersize": 6, "zorder": 4}
+        face: dict[str, Any] = {
+            "markerfacecolor": "white",
+            "markeredgecolor": INK,
+            "markersize": 6,
+            "zorder": 4,
+        }
         panel.plot(x, y, "o", linestyle="", label="no false accept: at most", **face)
 
 
@@ -156,9 +163,13 @@ def _band(panel: Axes, line: Sequence[Record]) -> None:
     panel.fill(across, up, color=BAND, linewidth=0, zorder=0.5, label="95 % interval")
 
 
-def _operating_point(panel: Axes, record: Record) -> None:
+def _judged(record: Record, row: Record) -> tuple[Record, Record | None]:
+    """Return false accepts and false rejects of all keywords or of one, where it was judged."""
+    return row["false_accepts"][record["counted_over"]], row["false_rejects"]
+
+
+def _operating_point(panel: Axes, accepts: Record, rejects: Record | None) -> None:
     """Mark where the model was judged, with the intervals of both rates."""
-    accepts, rejects = record["false_accepts"][record["counted_over"]], record["false_rejects"]
     if not rejects:
         return
     x, y = accepts["per_hour"] or accepts["interval"][1], 100 * rejects["rate"]
@@ -166,8 +177,13 @@ def _operating_point(panel: Axes, record: Record) -> None:
     panel.plot([max(low, LEAST_PER_HOUR), high], [y, y], color=INK, linewidth=1.0, zorder=4)
     panel.plot([x, x], [100 * end for end in rejects["interval"]], color=INK, lw=1.0, zorder=4)
     face = INK if accepts["count"] else "white"
-    label = f"operating point: {y:.1f} % at {_told(accepts)}"
-    look = {"markersize": 11, "markeredgecolor": INK, "markerfacecolor": face, "zorder": 5}
+    label = f"operating point: {y:.1f} %, {_told(accepts)}"
+    look: dict[str, Any] = {
+        "markersize": 11,
+        "markeredgecolor": INK,
+        "markerfacecolor": face,
+        "zorder": 5,
+    }
     panel.plot(x, y, "*", linestyle="", label=label, **look)
 
 
@@ -178,9 +194,10 @@ def _told(accepts: Record) -> str:
     return f"at most {accepts['interval'][1]:.2g} per hour"
 
 
-def _limits(panel: Axes, lines: Sequence[Sequence[Record]], record: Record) -> None:
+def _limits(
+    panel: Axes, lines: Sequence[Sequence[Record]], accepts: Record, rejects: Record | None
+) -> None:
     """Show all that is drawn, but no more false accepts than anybody would bear."""
-    accepts, rejects = record["false_accepts"][record["counted_over"]], record["false_rejects"]
     places = [place for line in lines for place in [*_joined(line), *filter(None, [_alone(line)])]]
     here = accepts["per_hour"] or accepts["interval"][1]
     right = max(accepts["interval"][1] * 1.25, min(max(x for x, _ in places) * 1.25, MOST_PER_HOUR))
@@ -216,7 +233,7 @@ def latency(record: Record) -> Figure | None:
     panel.axvline(late, color=INK, linewidth=1.2, ls="--", label=f"nine tenths by {_ms(late)}")
     panel.axvline(0, color=PALE, linewidth=1.0, ls=":", label="end of the keyword")
     panel.set_ylim(0, 1.08 * max(counts))
-    panel.yaxis.get_major_locator().set_params(integer=True)
+    panel.yaxis.set_major_locator(matplotlib("ticker").MaxNLocator(8, integer=True))
     panel.grid(axis="y", color=FAINT, linewidth=0.6)
     panel.xaxis.set_major_formatter(_signed)
     title = f"Latency: {found['count']:,} detections"
@@ -263,7 +280,7 @@ def _ms(value: float) -> str:
     return f"{_minus(f'{value:.0f}')} ms"
 
 
-def _signed(value: float, _: int) -> str:
+def _signed(value: float, _: float) -> str:
     return _minus(f"{value:g}")
 
 

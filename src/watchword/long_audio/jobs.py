@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 from watchword import bundle, spotter
 from watchword.bundle import Bundle
 from watchword.console import Console
-from watchword.decision import points_for
+from watchword.decision import OperatingPoint, points_for
 from watchword.errors import ConfigError
 from watchword.files import write_whole
 from watchword.long_audio import scores as answers
 from watchword.long_audio.judge import judge
-from watchword.long_audio.matching import TOLERANCE_S
+from watchword.long_audio.matching import TOLERANCE_S, check_tolerance
 from watchword.long_audio.reference import Recording, hours
 from watchword.stream import Runner
 from watchword.units import Seconds
@@ -55,6 +55,7 @@ class Asked:
         is_int8: Whether to use the 8-bit graphs.
         workers: Recordings heard side by side; as many as there are cores where None.
         scores: File or folder where scores are kept and looked for.
+        is_trusted: Whether it is taken that no keyword occurs in recordings of which nothing tells.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Asked:
     is_int8: bool = False
     workers: int | None = None
     scores: Path | None = None
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +97,18 @@ def hear(
         console: Where progress is shown.
         refuse: Called with recordings and keywords before minutes of work; raises if they do not
             serve.
+
+    Raises:
+        ConfigError: If the model does not know a keyword, or a name or number cannot be meant.
+        DataError: If recordings are missing, cannot be read or do not serve.
+        BundleError: If the model cannot be read or run.
     """
+    check_tolerance(asked.tolerance_s)
     model = spotter.open_bundle(asked.model)
     keywords = wanted(asked, model)
     recordings = read(asked.recordings, model.facts.keywords)
+    if asked.is_trusted:
+        recordings = tuple(replace(one, may_hold=False) for one in recordings)
     refuse(recordings, keywords)
     runner = Runner(model, is_int8=asked.is_int8)
     scores = _scores(runner, recordings, asked, console)
@@ -164,7 +174,7 @@ def part_of(source: str) -> tuple[Path, Split | None, float | None]:
         source: ``PATH``, ``PATH:SPLIT`` or ``PATH:SPLIT:SHARE``.
 
     Raises:
-        ConfigError: If the share is none.
+        ConfigError: If the split or the share is none.
 
     Example:
         >>> part_of("read-speech:valid:0.2")[1:]
@@ -178,13 +188,18 @@ def part_of(source: str) -> tuple[Path, Split | None, float | None]:
             try:
                 share = float(last)
             except ValueError:
-                share = -1.0
-            if not 0 < share < 1:
+                share = 0.0
+            if not 0 < abs(share) < 1:
                 raise ConfigError(
                     f"{source} names the share {last!r} of speakers, needed a number between 0 "
-                    "and 1, as 'apart' in the settings of the training says"
+                    "and 1, as 'apart' in the settings of the training says, or minus that number"
                 )
             return Path(head.removesuffix(f":{split}")), split, share
+    if head and not Path(source).exists() and Path(head).exists():
+        raise ConfigError(
+            f"{source}: no split is called {last!r}, needed {', '.join(SPLITS)}: name one after "
+            "the folder, or none of them"
+        )
     return Path(source), None, None
 
 
@@ -227,6 +242,7 @@ def evaluate(
     """
     from watchword.long_audio import curve, html, report, sounds
 
+    OperatingPoint().changed(**changes)  # it refuses before minutes of work
     heard = hear(replace(asked, scores=asked.scores or output), console)
     facts, tolerance_s = heard.model.facts, asked.tolerance_s
     points = {
@@ -290,6 +306,10 @@ def calibrate(asked: Asked, target: Target, output: Path, *, console: Console) -
     from watchword.long_audio import reliability
 
     bundle.refuse_to_replace(output)  # before minutes of work
+    if output.exists() and output.resolve() == Path(asked.model).resolve():
+        raise ConfigError(
+            f"{output} is the model itself, needed another name for the calibrated one: choose one"
+        )
 
     def refuse(recordings: Sequence[Recording], keywords: Sequence[str]) -> None:
         room.refuse_thin(recordings, keywords, target)
@@ -297,7 +317,9 @@ def calibrate(asked: Asked, target: Target, output: Path, *, console: Console) -
     heard = hear(asked, console, refuse)
     facts, tolerance_s = heard.model.facts, asked.tolerance_s
     judged_scores = reliability.ask(heard.scores, heard.recordings, facts.keywords)
-    temperature = reliability.fit(judged_scores)
+    # the points of other keywords hold at the temperature they were chosen at
+    is_kept = facts.is_calibrated and {*facts.points} - {*heard.keywords}
+    temperature = facts.temperature if is_kept else reliability.fit(judged_scores)
     console.say("searching operating points")
     found = room.calibrate(
         heard.scores,
@@ -400,7 +422,11 @@ def mine(asked: Asked, output: Path, *, near: float, most: int | None, console: 
     """
     from watchword.long_audio import mine as room
 
-    heard = hear(asked, console)
+    def refuse(recordings: Sequence[Recording], _keywords: Sequence[str]) -> None:
+        room.refuse_vain(recordings, near=near)
+
+    room.refuse_to_replace(output)
+    heard = hear(asked, console, refuse)
     windows = room.find(heard.scores, heard.recordings, heard.keywords, near=near)[:most]
     room.write(
         output,

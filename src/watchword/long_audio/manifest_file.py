@@ -2,46 +2,37 @@
 
 In come lines that a user or a program wrote, out go recordings that last as long as their files
 say; or the other way round. A room because mixing, mining and evaluation hand recordings to each
-other in this form. What every other reader needs of texts, times and lengths lies here too.
-
-A reader first makes a **draft**: a recording of which all is known but how long its files last,
-with the words that name them (``m.jsonl: line 3 names``). ``measured`` makes recordings of drafts.
+other in this form.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
-import soundfile
-
-from watchword.audio import UNDECODABLE
 from watchword.errors import DataError, nearest
 from watchword.files import write_whole
+from watchword.long_audio.drafts import (
+    CONTROL,
+    TO_THE_END,
+    UNKNOWN_S,
+    Draft,
+    in_order,
+    is_plain,
+    measured,
+    nothing_in,
+    spelled,
+    text_of,
+    timed,
+    without_suffix,
+)
 from watchword.long_audio.reference import Event, Recording, Said, check
 from watchword.units import Seconds
-from watchword.words import sounding_like, words_of
-
-Draft = tuple[str, Recording]
-Timed = TypeVar("Timed", Event, Said)
-
-UNKNOWN_S: Final[Seconds] = 0.0
-"""How long a draft lasts where nobody said so."""
-TO_THE_END: Final[Seconds] = math.inf
-"""Where a text of a draft ends that is one of the whole recording."""
-DURATION_SLACK_S: Final[Seconds] = 0.1
-"""By so much a duration may differ from the headers: programs round, and count padding or not."""
-LONGEST_S: Final[Seconds] = 366 * 86_400.0
-"""A header that tells of more does not know."""
-HEADERS_AT_ONCE: Final = 8
+from watchword.words import words_of
 
 KEYS: Final = (
     *("audio", "name", "duration_s", "events", "said", "words", "text"),
@@ -51,8 +42,6 @@ OTHER_NAMES: Final = {"audio_filepath": "audio", "duration": "duration_s"}
 """What NVIDIA NeMo calls them."""
 STATEMENTS: Final = ("events", "said", "words")
 """A line that has one of these, be it empty, tells of all keywords that are said."""
-# they would break the one line of a message, and no file of a report can hold half a sign
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def read_lines(path: Path, keywords: Sequence[str]) -> tuple[Recording, ...]:
@@ -251,7 +240,7 @@ def _reference(fields: _Fields, keywords: Sequence[str]) -> tuple[list[Event], l
 
 def _is_tag(tag: tuple[str, object]) -> bool:
     """Tell whether key and value can be shown."""
-    return isinstance(tag[1], str | int | float) and not _CONTROL.search(f"{tag[0]}{tag[1]}")
+    return isinstance(tag[1], str | int | float) and not CONTROL.search(f"{tag[0]}{tag[1]}")
 
 
 def _any_text(fields: _Fields, key: str) -> str:
@@ -295,188 +284,3 @@ def _why_no_json(error: Exception) -> str:
 def _refuse_constant(name: str) -> NoReturn:
     """Refuse NaN and infinities, which JSON does not have."""
     raise ValueError(f"{name} is no number")
-
-
-# -------------------------------------------------------------------- what all readers need
-
-
-def text_of(path: Path) -> str:
-    r"""Return the text of a file, without byte order mark, its lines ended by ``\n``.
-
-    Args:
-        path: The file.
-
-    Raises:
-        DataError: If it cannot be read or is not UTF-8.
-    """
-    content = b""
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        place = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}: line {place} is not UTF-8, needed text in UTF-8: save it again in this "
-            "encoding"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}), needed a file that one may read: check its "
-            "name and its mode"
-        ) from error
-
-
-def nothing_in(path: Path, needed: str) -> DataError:
-    """Return the error for a file or folder that holds nothing.
-
-    Args:
-        path: Which.
-        needed: What it should hold.
-    """
-    return DataError(f"{path} holds no recordings, needed {needed}: check the path, or fill it")
-
-
-def is_plain(text: str) -> bool:
-    """Tell whether a text can stand in one line of a message or a report.
-
-    Args:
-        text: The text.
-    """
-    return bool(text.strip()) and not _CONTROL.search(text)
-
-
-def without_suffix(name: str) -> str:
-    """Return a path as it is written, without the suffix.
-
-    Args:
-        name: The path.
-
-    Example:
-        >>> without_suffix("monday/call.1.wav")
-        'monday/call.1'
-    """
-    return name.removesuffix(Path(name).suffix)
-
-
-def in_order(found: Iterable[Timed]) -> tuple[Timed, ...]:
-    """Return events or texts in order of time.
-
-    Args:
-        found: Events, or texts.
-    """
-    return tuple(sorted(found, key=lambda one: (one.start_s, one.end_s)))
-
-
-def spelled(word: str, keywords: Sequence[str]) -> str:
-    """Return a word as the model spells it, or as it is where it is no keyword.
-
-    Args:
-        word: In capitals or not.
-        keywords: Keywords of the model.
-
-    Example:
-        >>> spelled("STOP", ["go", "stop"]), spelled("STOOP", ["go", "stop"])
-        ('stop', 'STOOP')
-    """
-    return next((one for one in keywords if one.casefold() == word.casefold()), word)
-
-
-def timed(
-    words: Iterable[tuple[str, Seconds, Seconds]], keywords: Sequence[str]
-) -> tuple[list[Event], list[Said]]:
-    """Return the keywords of a transcript with word times, and what else sounds like one.
-
-    Args:
-        words: Each with its start and end.
-        keywords: Keywords of the model.
-
-    Returns:
-        An event for each word that is a keyword; a text of one word for each that is a homophone of
-        a keyword, or holds one among others (``stop-and-go``). The rest is left out.
-
-    Example:
-        >>> timed([("I", 0, 0.1), ("know", 0.1, 0.4), ("No!", 0.5, 0.9)], ["no"])[0]
-        [Event(keyword='no', start_s=0.5, end_s=0.9, tags={})]
-    """
-    sounds = {sound for keyword in keywords for sound in sounding_like(keyword)}
-    events, said = [], []
-    for word, start_s, end_s in words:
-        parts = words_of(word)
-        keyword = spelled(parts[0] if len(parts) == 1 else word, keywords)
-        if keyword in keywords:
-            events.append(Event(keyword, start_s, end_s))
-        elif sounds.intersection(parts):
-            said.append(Said(word, start_s, end_s))
-    return events, said
-
-
-def measured(drafts: Sequence[Draft]) -> tuple[Recording, ...]:
-    """Return recordings that last as long as the headers of their files say.
-
-    Args:
-        drafts: Recordings, each with the words that name its files.
-
-    Raises:
-        DataError: If a file is missing or no sound file, or lasts longer or shorter than was said.
-    """
-    lengths = lengths_s((file, naming) for naming, one in drafts for file in one.files)
-    return tuple(
-        _lasting(one, sum(lengths[file] for file in one.files), naming) for naming, one in drafts
-    )
-
-
-def _lasting(one: Recording, length_s: Seconds, naming: str) -> Recording:
-    """Return a draft with the length of its files."""
-    if one.duration_s != UNKNOWN_S:
-        if abs(one.duration_s - length_s) > DURATION_SLACK_S:
-            raise DataError(
-                f"{naming} {one.files[0]} with a duration of {one.duration_s:g} s, and its header "
-                f"says {length_s:g} s, needed the same in seconds: divide milliseconds by 1,000 or "
-                "samples by their rate, or leave it out"
-            )
-        length_s = one.duration_s
-    said = tuple(
-        replace(text, end_s=length_s) if text.end_s == TO_THE_END else text for text in one.said
-    )
-    return replace(one, duration_s=length_s, said=said)
-
-
-def lengths_s(named: Iterable[tuple[Path, str]]) -> dict[Path, Seconds]:
-    """Return how long sound files last, by their headers.
-
-    Args:
-        named: Files, each with the words that name it in a message: ``m.jsonl: line 3 names``.
-
-    Raises:
-        DataError: If one is missing, no sound file, empty, or does not know how long it is.
-    """
-    first: dict[Path, str] = {}
-    for file, naming in named:
-        first.setdefault(file, naming)
-    with ThreadPoolExecutor(HEADERS_AT_ONCE) as pool:
-        return dict(zip(first, pool.map(_length_s, first, first.values()), strict=True))
-
-
-def _length_s(file: Path, naming: str) -> Seconds:
-    """Return how long a sound file lasts."""
-    if not os.path.isfile(file):  # unlike Path.is_file it takes names of any length
-        raise DataError(
-            f"{naming} {file}, no such file, needed a sound file: mend the path, or bring the file "
-            "there"
-        )
-    try:
-        about = soundfile.info(file)
-    except UNDECODABLE as error:
-        reason = getattr(error, "error_string", None) or str(error) or type(error).__name__
-        raise DataError(
-            f"{naming} {file}, which cannot be decoded ({reason.strip().rstrip('.')}), needed a "
-            "format that libsndfile reads, such as WAV, FLAC, OGG or Opus: convert it or remove it"
-        ) from error
-    length_s = float(about.frames / about.samplerate)
-    if not 0 < length_s <= LONGEST_S:
-        found = "holds no samples" if about.frames <= 0 else "does not say how long it is"
-        raise DataError(
-            f"{naming} {file}, which {found}, needed audio of a known length: write it again as "
-            "WAV or FLAC, or remove it"
-        )
-    return length_s

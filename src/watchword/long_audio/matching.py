@@ -90,10 +90,7 @@ def match(
         >>> len(found.hits), len(found.misses), len(found.false_accepts)
         (1, 0, 1)
     """
-    if not 0 <= tolerance_s < float("inf"):
-        raise ConfigError(
-            f"a tolerance of {tolerance_s:g} s was given, needed a finite time from 0 on"
-        )
+    check_tolerance(tolerance_s)
     hits: list[Hit] = []
     misses: list[Event] = []
     left: list[Detection] = []
@@ -112,6 +109,21 @@ def match(
         tuple(sorted(false_accepts, key=lambda one: one.time_s)),
         tuple(sorted((left[place] for place in excused), key=lambda one: one.time_s)),
     )
+
+
+def check_tolerance(tolerance_s: Seconds) -> None:
+    """Refuse a tolerance that cannot be meant.
+
+    Args:
+        tolerance_s: How long after the end of an event its detection may come, in seconds.
+
+    Raises:
+        ConfigError: If it is negative or endless.
+    """
+    if not 0 <= tolerance_s < float("inf"):
+        raise ConfigError(
+            f"a tolerance of {tolerance_s:g} s was given, needed a finite time from 0 on"
+        )
 
 
 def _pair(
@@ -135,16 +147,17 @@ def _excused(
     detections: Sequence[Detection], recording: Recording, tolerance_s: Seconds
 ) -> set[int]:
     """Return which detections a text excuses, each by a word of its own."""
+    texts = sorted(recording.said, key=lambda text: text.end_s)  # as events are paired
     counts = [
         {
             keyword: text.counts(keyword) - _marked(text, keyword, recording.events)
             for keyword in {one.keyword for one in detections}
         }
-        for text in recording.said
+        for text in texts
     ]
     excused = set()
     for place, one in enumerate(detections):
-        for text, left in zip(recording.said, counts, strict=True):
+        for text, left in zip(texts, counts, strict=True):
             is_within = text.start_s <= one.time_s <= text.end_s + tolerance_s
             if is_within and left[one.keyword] > 0:
                 left[one.keyword] -= 1

@@ -2,17 +2,18 @@
 
 In come recordings with a model's scores, out goes a corpus of clips that training takes as other
 words. A room because a false accept is worth more to training than a thousand windows that were
-never in danger, and because no window may be taken in which any keyword
-was said.
+never in danger, and because no window may be taken in which any keyword of the model was said.
 
-A window is taken where a keyword's posterior has its highest value within ``apart_s`` and reaches
-``near``; it is the clip that this posterior was computed from.
+A window is taken where a keyword's posterior reaches ``near`` and has its highest value around; it
+is the clip that this posterior was computed from.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ LIST: Final = "mined.csv"
 COLUMNS: Final = ("file", "split", "speaker", "recording", "time_s", "keyword", "posterior")
 AROUND_S: Final[Seconds] = 0.5
 """So near to a keyword that is known to be said no window is taken, on either side."""
+APART_S: Final[Seconds] = 0.4
+LONGEST_NAME: Final = 40
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ class Window:
 
     Args:
         recording: Number of its recording.
-        time_s: When the clip ends, in seconds of the recording.
+        start_s: When the clip begins, in seconds of the recording.
+        time_s: When its score was due; the clip has ended then but for samples that no model heeds.
         keyword: What it was taken for.
         posterior: How surely, in [0, 1].
     """
 
     recording: int
+    start_s: Seconds
     time_s: Seconds
     keyword: str
     posterior: float
@@ -60,7 +65,7 @@ def find(
     keywords: Sequence[str],
     *,
     near: float = 0.3,
-    apart_s: Seconds = 0.4,
+    apart_s: Seconds = APART_S,
 ) -> list[Window]:
     """Return the windows of negative audio that fired or nearly did, the surest first.
 
@@ -75,49 +80,89 @@ def find(
         ConfigError: If a number cannot be meant.
         DataError: If keywords may occur in all recordings.
     """
-    if not 0 < near <= 1 or apart_s < 0:
+    refuse_vain(recordings, near=near, apart_s=apart_s)
+    columns = [scores.labels.index(keyword) for keyword in keywords]
+    apart = math.ceil(round(apart_s * 1_000 / scores.timing.score_hop_ms, 6))
+    found = []
+    for number, recording in enumerate(recordings):
+        if recording.may_hold:
+            continue
+        rows = scores.posteriors[number][:, columns]
+        for row, column in _peaks(rows, near, apart):
+            time_s = float(scores.timing.times_s(row))
+            start_s = time_s - scores.timing.used_samples / SAMPLE_RATE_HZ
+            sure = float(rows[row, column])
+            one = Window(number, start_s, time_s, keywords[column], sure)
+            if not _may_be_said(one, recording, scores.labels):
+                found.append(one)
+    return sorted(found, key=lambda one: -one.posterior)
+
+
+def refuse_vain(
+    recordings: Sequence[Recording], *, near: float, apart_s: Seconds = APART_S
+) -> None:
+    """Refuse what no window can come of.
+
+    Args:
+        recordings: Where windows are looked for.
+        near: Posterior from which a window is taken.
+        apart_s: Of windows nearer to each other than this, only the surest is taken.
+
+    Raises:
+        ConfigError: If a number cannot be meant.
+        DataError: If keywords may occur in all recordings.
+    """
+    if not 0 < near <= 1 or not 0 <= apart_s < math.inf:
         raise ConfigError(
             f"windows from a posterior of {near:g}, {apart_s:g} s apart, were asked for, needed a "
-            "posterior above 0 and at most 1 and a time from 0 on"
+            "posterior above 0 and at most 1 and a time from 0 on: mend them"
         )
-    known = [number for number, one in enumerate(recordings) if not one.may_hold]
-    if not known:
+    if all(one.may_hold for one in recordings):
         raise DataError(
             f"keywords may occur in all of {len(recordings):,} recordings, needed some in which "
             "it is known what is said: give transcripts, or say in a manifest that none occurs"
         )
-    columns = [scores.labels.index(keyword) for keyword in keywords]
-    found = []
-    for number in known:
-        rows = scores.posteriors[number][:, columns]
-        times_s = scores.timing.times_s(np.arange(len(rows)))
-        for row, column in _peaks(rows, near, round(apart_s * 1_000 / scores.timing.score_hop_ms)):
-            one = Window(number, float(times_s[row]), keywords[column], float(rows[row, column]))
-            if not _may_be_said(one, recordings[number], keywords):
-                found.append(one)
-    return sorted(found, key=lambda one: -one.posterior)
 
 
 def _peaks(rows: Posteriors, near: float, apart: int) -> list[tuple[int, int]]:
     """Return row and column of the highest values, those nearer than ``apart`` rows left out."""
     highest, which = rows.max(axis=1), rows.argmax(axis=1)
+    is_free = highest >= near
     taken: list[int] = []
     for row in np.argsort(-highest, kind="stable").tolist():
-        if highest[row] < near:
-            break
-        if all(abs(row - other) > apart for other in taken):
+        if is_free[row]:
             taken.append(row)
+            is_free[max(0, row - apart + 1) : row + max(1, apart)] = False
     return [(row, int(which[row])) for row in taken]
 
 
-def _may_be_said(window: Window, recording: Recording, keywords: Sequence[str]) -> bool:
-    """Tell whether a window may hold a keyword: an event or a text around it says so."""
-    start_s, end_s = window.time_s - 1.0 - AROUND_S, window.time_s + AROUND_S
+def _may_be_said(window: Window, recording: Recording, labels: Sequence[str]) -> bool:
+    """Tell whether a window may hold any keyword: an event or a text around it says so."""
+    start_s = window.start_s - AROUND_S
+    end_s = window.start_s + CLIP_SAMPLES / SAMPLE_RATE_HZ + AROUND_S
     spans = [
-        *((one.start_s, one.end_s) for one in recording.events if one.keyword in keywords),
-        *((one.start_s, one.end_s) for one in recording.said if any(map(one.counts, keywords))),
+        *((one.start_s, one.end_s) for one in recording.events),
+        *((one.start_s, one.end_s) for one in recording.said if any(map(one.counts, labels))),
     ]
     return any(first_s < end_s and last_s > start_s for first_s, last_s in spans)
+
+
+def refuse_to_replace(folder: Path) -> None:
+    """Raise if something other than mined clips lies where they shall be written.
+
+    Args:
+        folder: Where to.
+
+    Raises:
+        DataError: If something would be lost.
+    """
+    is_folder = folder.is_dir() and not folder.is_symlink()
+    is_mined = is_folder and ((folder / LIST).is_file() or not any(folder.iterdir()))
+    if (folder.exists() or folder.is_symlink()) and not is_mined:
+        raise DataError(
+            f"{folder} holds something other than mined clips, needed an absent or empty folder: "
+            "name another one"
+        )
 
 
 def write(
@@ -146,11 +191,7 @@ def write(
             "no window fired or nearly did, needed at least one to write: give more audio, or a "
             "lower --near"
         )
-    if folder.exists() and not (folder / LIST).is_file() and any(folder.iterdir()):
-        raise DataError(
-            f"{folder} holds something other than mined clips, needed an absent or empty folder: "
-            "name another one"
-        )
+    refuse_to_replace(folder)
     by_recording: dict[int, list[int]] = {}
     for place, one in enumerate(windows):
         by_recording.setdefault(one.recording, []).append(place)
@@ -159,9 +200,9 @@ def write(
         for number, places in sorted(by_recording.items()):
             waveform = _whole(recordings[number])
             for place in places:
-                name = f"{windows[place].keyword}/{place:06}.wav"
+                name = f"{_folder_of(windows[place].keyword)}/{place:06}.wav"
                 (below / name).parent.mkdir(exist_ok=True)
-                _write_clip(below / name, clip(waveform, windows[place].time_s))
+                _write_clip(below / name, clip(waveform, windows[place].start_s))
                 rows[place] = _row(name, windows[place], recordings[number], split)
             told(len(rows), len(windows))
         table = io.StringIO(newline="")
@@ -169,6 +210,11 @@ def write(
         writer.writeheader()
         writer.writerows(rows[place] for place in sorted(rows))
         (below / LIST).write_text(table.getvalue(), encoding="utf-8", newline="")
+
+
+def _folder_of(keyword: str) -> str:
+    """Return the folder of a keyword's clips: its name without signs that lead elsewhere."""
+    return re.sub(r"\W", "-", keyword)[:LONGEST_NAME]
 
 
 def _write_clip(path: Path, samples: Pcm) -> None:
@@ -181,18 +227,20 @@ def _whole(recording: Recording) -> Pcm:
     return np.concatenate([to_int16(piece) for piece in answers.chunks(recording)])
 
 
-def clip(waveform: Pcm, time_s: Seconds) -> Pcm:
-    """Return the second that ends at a time; zeros stand for what lies outside the audio.
+def clip(waveform: Pcm, start_s: Seconds) -> Pcm:
+    """Return the clip that begins at a time; zeros stand for what lies outside the audio.
 
     Args:
         waveform: A whole recording, shape ``(samples,)``.
-        time_s: When the clip ends; after the end of the audio where a score heard the silence that
-            ends a stream.
+        start_s: When the clip begins; before the audio or after its end, it is zeros in part.
+
+    Returns:
+        Shape ``(CLIP_SAMPLES,)``.
     """
-    end: Samples = round(time_s * SAMPLE_RATE_HZ)
+    start: Samples = round(start_s * SAMPLE_RATE_HZ)
+    piece = waveform[max(0, start) : max(0, start + CLIP_SAMPLES)]
+    first = max(0, -start) if len(piece) else 0
     found = np.zeros(CLIP_SAMPLES, waveform.dtype)
-    piece = waveform[max(0, end - CLIP_SAMPLES) : end]
-    first = CLIP_SAMPLES - min(end, CLIP_SAMPLES)
     found[first : first + len(piece)] = piece
     return found
 

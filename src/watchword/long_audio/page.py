@@ -27,6 +27,7 @@ PARTS: Final = {
     "positive": "with keywords",
     "all": "all",
 }
+NEVER_SAID: Final = "no keyword was said in these recordings"
 LISTED: Final = 10
 """Mistakes that the page names; the record has them all."""
 
@@ -39,10 +40,12 @@ def headline(record: Record) -> str:
     """
     where = record["counted_over"]
     told = record["false_accepts"][where]["text"]
-    over = "without a keyword" if where == "negative" else "of recordings that hold keywords"
-    parts = [_rejects(record["false_rejects"], "FRR "), f"false accepts {told}, in hours {over}"]
-    if record["latency"]:
-        parts.append(f"latency {_median(record['latency'])}")
+    over = "without a keyword" if where == "negative" else PARTS["positive"]
+    rejects, found = record["false_rejects"], record["latency"]
+    parts = [f"FRR {_rejects(rejects)}" if rejects else NEVER_SAID]
+    parts.append(f"false accepts {told} in recordings {over}")
+    if found:
+        parts.append(f"median latency {_median(found)}")
     return "; ".join(parts)
 
 
@@ -87,12 +90,10 @@ def markdown(record: Record, figures: Sequence[str] = ()) -> str:
 # ------------------------------------------------------------------------------------------- words
 
 
-def _rejects(row: Record | None, before: str = "") -> str:
+def _rejects(row: Record) -> str:
     """Return a false reject rate in the house's form: ``3.2 % (41/1,280; 95 % 2.4–4.3)``."""
-    if row is None:
-        return "no keyword was said in these recordings"
     counts = f"{row['misses']:,}/{row['events']:,}"
-    return f"{before}{percent(row['rate'])} ({counts}; 95 % {span(row['interval'])})"
+    return f"{percent(row['rate'])} ({counts}; 95 % {span(row['interval'])})"
 
 
 def _accepts(row: Record | None) -> str:
@@ -103,7 +104,7 @@ def _accepts(row: Record | None) -> str:
 def _median(latency: Record) -> str:
     """Return a median latency with its interval."""
     low, high = latency["interval_s"]
-    return f"{_ms(latency['median_s'])} (median; 95 % {_number(low)} to {_number(high)})"
+    return f"{_ms(latency['median_s'])} (95 % {_number(low)} to {_number(high)})"
 
 
 def _number(time_s: float) -> str:
@@ -117,8 +118,9 @@ def _ms(time_s: float) -> str:
 
 def _length(part: Record) -> str:
     """Return how much audio there is."""
-    count = part["recordings"]
-    return f"{part['hours']:,.1f} h in {count:,} recording{'s' * (count != 1)}"
+    count, hours = part["recordings"], part["hours"]
+    told = f"{hours:,.1f}" if hours >= 10 else f"{hours:.2f}"
+    return f"{told} h in {count:,} recording{'s' * (count != 1)}" if count else "no recording"
 
 
 def _value(row: Record) -> str:
@@ -140,8 +142,9 @@ def _beside(record: Record) -> str:
     """Return what stands beside the headline."""
     heard = record["heard"]
     lines = [
-        f"heard: {_length(heard['all'])}; {_length(heard['negative'])} without a keyword, "
-        f"{_length(heard['positive'])} with {record['events']:,} keywords that were listened for"
+        f"heard: {_length(heard['all'])}; {_length(heard['negative'])} without a keyword (the "
+        f"*negative hours*), {_length(heard['positive'])} with keywords, of which "
+        f"{record['events']:,} were listened for"
     ]
     if record["mean_keyword_false_reject_rate"] is not None:
         mean = percent(record["mean_keyword_false_reject_rate"])
@@ -163,8 +166,8 @@ def _keywords(record: Record) -> str:
         )
         for row in record["keywords"]
     ]
-    over = "" if where == "all" else ", in hours without a keyword"
-    header = ("keyword", "FRR (missed/said; 95 % interval)", f"false accepts{over}", "latency")
+    over = "" if where == "all" else " in recordings without a keyword"
+    header = ("keyword", "FRR (missed/said; 95 %)", f"false accepts{over}", "median latency")
     return table(header, rows)
 
 
@@ -272,11 +275,12 @@ def _latency(record: Record) -> str:
     found = record["latency"]
     if not found:
         return "No keyword was found, so there is no latency."
+    low, high = _ms(found["lowest_s"]), _ms(found["highest_s"])
     return (
-        f"{_median(found)}; nine tenths by {_ms(found['p90_s'])}, from {_ms(found['lowest_s'])} to "
-        f"{_ms(found['highest_s'])}, {found['count']:,} detections. Latency is the time of the "
-        "detection minus the end of the keyword, not the time that computing takes; below zero the "
-        "keyword was detected before its end."
+        f"Median {_median(found)}; nine tenths by {_ms(found['p90_s'])}; from {low} to {high}, "
+        f"{found['count']:,} detections. Latency is the time of the detection minus the end of the "
+        "keyword, not the time that computing takes; below zero the keyword was detected before "
+        "its end."
     )
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+import numpy as np
 
 from watchword.errors import DataError
 from watchword.metrics import Interval
@@ -18,6 +21,10 @@ from watchword.units import Seconds
 
 TAIL: Final = 0.025
 """Of each side of a 95 % interval."""
+LOW, MANY = 0.005, 100.0
+"""Rates below the one and numbers from the other on are not shown with two decimals."""
+HALVINGS: Final = 60
+"""So often a bracket is halved: beyond that numbers of 64 bits do not differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,13 @@ class PerHour:
 
     def __str__(self) -> str:
         low, high = self.interval
+        time = f"{self.hours:.3g} h" if self.hours < MANY else f"{self.hours:,.0f} h"
         if not self.count:
-            return f"at most {high:.2g} per hour (none in {self.hours:.3g} h; 95 %)"
+            most = f"{high:.2g}" if high < MANY else f"{high:,.0f}"
+            return f"at most {most} per hour (none in {time}; 95 %)"
         return (
-            f"{self.value:.2f} per hour ({self.count:,} in {self.hours:.3g} h; "
-            f"95 % {low:.2f}–{high:.2f})"
+            f"{_shown(self.value)} per hour ({self.count:,} in {time}; "
+            f"95 % {_shown(low)}–{_shown(high)})"
         )
 
     @property
@@ -69,6 +78,12 @@ class PerHour:
         return low / self.hours, high / self.hours
 
 
+def _shown(per_hour: float) -> str:
+    """Return a rate above zero that is not shown as zero, however low it is."""
+    return f"{per_hour:,.2f}" if per_hour >= LOW else f"{per_hour:.1g}"
+
+
+@cache
 def poisson(count: int) -> Interval:
     """Return the exact 95 % interval of the mean of a Poisson variable that showed a count.
 
@@ -91,14 +106,15 @@ def poisson(count: int) -> Interval:
 
 def _at_most(count: int, mean: float) -> float:
     """Return the chance that a Poisson variable of some mean shows at most a count."""
-    logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
-    return math.fsum(math.exp(log) for log in logs)
+    shown = np.arange(count + 1)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(shown[1:]))])  # their logarithms
+    return float(np.exp(shown * math.log(mean) - mean - factorials).sum())
 
 
 def _solve(rising: Callable[[float], float], count: int) -> float:
     """Return where a rising function of a mean crosses zero."""
     low, high = 1e-12, 2.0 * count + 20.0
-    for _ in range(200):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if rising(middle) > 0 else (middle, high)
     return (low + high) / 2
@@ -110,10 +126,18 @@ def hours_for(per_hour: float) -> float:
     Args:
         per_hour: False accepts per hour, above 0.
 
+    Raises:
+        DataError: If the rate is zero: no time shows that.
+
     Example:
         >>> round(hours_for(0.5), 1)
         7.4
     """
+    if not per_hour > 0:
+        raise DataError(
+            f"{per_hour:g} false accepts per hour cannot be shown in any time, needed a rate above "
+            "0: 0.5 is usual"
+        )
     return poisson(0)[1] / per_hour
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from watchword.decision import Posteriors, tempered
 from watchword.errors import DataError
 from watchword.facts import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from watchword.long_audio.matching import TOLERANCE_S
 from watchword.long_audio.reference import Recording
 from watchword.long_audio.scores import LongScores
 from watchword.metrics import Calibration, calibration_of
@@ -66,9 +67,8 @@ def ask(scores: LongScores, recordings: Sequence[Recording], keywords: Sequence[
                 due_s = (event.start_s + event.end_s) / 2 + middle_s
                 rows.append(scores.posteriors[number][int(np.abs(times_s - due_s).argmin())])
                 targets.append(keywords.index(event.keyword))
-        holds = any(text.counts(word) for text in one.said for word in keywords)
-        if one.is_negative and not one.may_hold and not holds:
-            spare.append(scores.posteriors[number])
+        if one.is_negative and not one.may_hold:
+            spare.append(scores.posteriors[number][~_near_keywords(one, keywords, times_s)])
     others = np.concatenate(spare) if spare else np.empty((0, len(scores.labels)), np.float32)
     if not rows or not len(others):
         raise DataError(
@@ -83,11 +83,23 @@ def ask(scores: LongScores, recordings: Sequence[Recording], keywords: Sequence[
     )
 
 
+def _near_keywords(
+    recording: Recording, keywords: Sequence[str], times_s: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which scores may have heard a text that holds a keyword."""
+    near = np.zeros(len(times_s), bool)
+    for text in recording.said:
+        if any(map(text.counts, keywords)):
+            near |= (times_s >= text.start_s) & (times_s <= text.end_s + TOLERANCE_S)
+    return near
+
+
 def _answers(asked: Asked, temperature: float) -> NDArray[np.float64]:
     """Return the chances of each keyword and, last, of none of them."""
-    rows = tempered(asked.posteriors, temperature).astype(np.float64)[:, asked.columns]
-    none = np.maximum(1 - rows.sum(axis=1, keepdims=True), LEAST)
-    return np.concatenate([np.maximum(rows, LEAST), none], axis=1)
+    rows = tempered(asked.posteriors, temperature).astype(np.float64)
+    none = np.delete(rows, asked.columns, axis=1).sum(axis=1, keepdims=True)
+    answers = np.concatenate([rows[:, asked.columns], none], axis=1)
+    return np.asarray(np.maximum(answers, LEAST))
 
 
 def surprise(asked: Asked, temperature: float) -> float:

@@ -3,7 +3,8 @@
 In comes a bundle and recordings, out go the posteriors of all its labels, and the detections that
 an operating point makes of them. A room because scores are saved first and every number is computed
 from them: a new threshold never needs the model again. A detection here is what a ``Spotter`` that
-hears the recording from its start to its end detects, to the last bit.
+hears the recording from its start to its end detects: to the last bit if it hears the same
+``chunks``, and but for the rounding of sums in whatever others.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from watchword import audio
 from watchword.audio import Waveform
 from watchword.decision import Decision, Detection, OperatingPoint, Posteriors, tempered
-from watchword.errors import DataError
+from watchword.errors import AudioError, DataError
 from watchword.facts import Timing
 from watchword.files import written_whole
 from watchword.long_audio.reference import Recording
@@ -35,7 +36,7 @@ FILE_NAME: Final = "stream-scores.npz"
 BLOCK_S: Final[Seconds] = 20.0
 _TIMES: Final = ("clip_samples", "used_samples", "score_samples", "lead_samples", "warm_up_scores")
 _DAMAGE: Final = (
-    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+    *(OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
 
@@ -78,12 +79,23 @@ def key_of(runner: Runner, recordings: Sequence[Recording]) -> str:
         recordings: Recordings, whose files are looked at and not read.
 
     Returns:
-        SHA-256 over the graph, and names, sizes and times of the files, in hexadecimal.
+        SHA-256 over the graph, its labels and timing, and names, sizes and times of the files, in
+        hexadecimal.
+
+    Raises:
+        AudioError: If a file is not there.
     """
-    digest = hashlib.sha256(runner.digest.encode())
+    about = runner.digest, runner.facts.labels, [getattr(runner.timing, name) for name in _TIMES]
+    digest = hashlib.sha256(json.dumps(about).encode())
     for one in recordings:
         for file in one.files:
-            found = file.stat()
+            try:
+                found = file.stat()
+            except OSError as fault:
+                raise AudioError(
+                    f"{file} cannot be looked at ({fault.strerror}), needed a sound file: check "
+                    "the name and who may read it"
+                ) from fault
             digest.update(f"{one.name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
@@ -223,19 +235,20 @@ def load(path: Path) -> LongScores:
         DataError: If the file is missing, damaged, or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
             samples, rows, posteriors = (
                 archive[name] for name in ("samples", "rows", "posteriors")
             )
         parts = tuple(np.split(posteriors.astype(np.float32), np.cumsum(rows)[:-1]))
         labels, names = tuple(about["labels"]), tuple(about["names"])
-        if not len(names) == len(samples) == len(parts) or posteriors.shape[1] != len(labels):
+        is_whole = len(posteriors) == rows.sum() and posteriors.shape[1] == len(labels)
+        if not len(names) == len(samples) == len(parts) or not is_whole:
             raise ValueError("its parts do not belong to each other")
         timing = Timing(**about["timing"])
         return LongScores(about["key"], labels, timing, names, samples, parts)
     except _DAMAGE as fault:
         raise DataError(
             f"{path} cannot be read as scores of recordings ({fault}); needed is a whole "
-            f"{FILE_NAME} as evaluation writes it: evaluate again"
+            f"{FILE_NAME} as evaluation writes it: remove it, and evaluate again"
         ) from fault
