@@ -20,7 +20,7 @@ import turns
 
 from watchword.console import Console
 from watchword.data import synth
-from watchword.long_audio import jobs, readers, scores
+from watchword.long_audio import asking, jobs, readers, scores
 from watchword.long_audio.mix import Recipe, mix
 from watchword.long_audio.reference import hours
 
@@ -60,7 +60,7 @@ def measure(place: Path, model: str, wanted_h: float, workers: int) -> dict[str,
         for number, one in enumerate(made)
     ]
     readers.write(place / "mix" / "manifest.jsonl", half)
-    asked = jobs.Asked(model, [str(place / "mix")], workers=workers)
+    asked = asking.Asked(model, [str(place / "mix")], workers=workers)
     quiet = Console(is_quiet=True)
 
     def evaluate() -> None:

@@ -18,10 +18,10 @@ from watchword.console import Console
 from watchword.data.manifest import read_manifest
 from watchword.decision import OperatingPoint
 from watchword.errors import ConfigError, DataError
-from watchword.long_audio import jobs, readers
+from watchword.long_audio import asking, jobs, making, readers, sources
 from watchword.long_audio import scores as answers
+from watchword.long_audio.asking import Asked
 from watchword.long_audio.calibrate import Target
-from watchword.long_audio.jobs import Asked
 from watchword.long_audio.reference import hours
 
 KEYWORDS = ("loud", "low")
@@ -80,21 +80,21 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_source_is_a_path_with_a_split_and_a_share_if_it_has_them(
     source: str, path: str, split: str | None, share: float | None
 ) -> None:
-    assert jobs.part_of(source) == (Path(path), split, share)
+    assert sources.part_of(source) == (Path(path), split, share)
 
 
 @pytest.mark.parametrize("share", ["much", "0", "1", "-1", "2", "nan", ""])
 def test_a_share_that_is_none_is_refused(share: str) -> None:
     message = rf"names the share '{share}' of speakers, needed a number between 0 and 1"
     with pytest.raises(ConfigError, match=message):
-        jobs.part_of(f"read:valid:{share}")
+        sources.part_of(f"read:valid:{share}")
 
 
 def test_a_split_that_is_none_is_told_from_a_path_that_is_missing(world: Path) -> None:
     with pytest.raises(ConfigError, match=r"no split is called 'dev', needed train, valid, test"):
-        jobs.part_of(f"{world}:dev")
+        sources.part_of(f"{world}:dev")
     (world / "odd:dev").mkdir(exist_ok=True)
-    assert jobs.part_of(f"{world}/odd:dev") == (world / "odd:dev", None, None)
+    assert sources.part_of(f"{world}/odd:dev") == (world / "odd:dev", None, None)
 
 
 def corpus(folder: Path, rows: list[str]) -> Path:
@@ -111,7 +111,7 @@ def test_of_several_sources_recordings_are_named_and_tagged_apart(tmp_path: Path
     read = corpus(tmp_path / "read", rows)
     more = long_models.record(tmp_path / "more" / "a.wav", 2.0).parent
     lines = long_models.manifest(tmp_path / "m.jsonl", [{"audio": "more/a.wav", "name": "a"}])
-    found = jobs.read([f"{read}:valid", f"{read}:test", str(more), str(lines)], KEYWORDS)
+    found = sources.read([f"{read}:valid", f"{read}:test", str(more), str(lines)], KEYWORDS)
     assert [one.name for one in found] == ["read:valid/a", "read:test/b", "more/a", "m/a"]
     assert [one.tags["source"] for one in found] == ["read:valid", "read:test", "more", "m"]
     assert found[0].tags["speaker"] == "ann"
@@ -119,33 +119,33 @@ def test_of_several_sources_recordings_are_named_and_tagged_apart(tmp_path: Path
 
 def test_a_source_alone_leaves_names_as_they_are_and_twice_is_once(tmp_path: Path) -> None:
     folder = str(long_models.record(tmp_path / "more" / "a.wav", 2.0).parent)
-    (found,) = jobs.read([folder], KEYWORDS)
+    (found,) = sources.read([folder], KEYWORDS)
     assert (found.name, found.tags["source"]) == ("a", "more")
-    assert len(jobs.read([folder, folder], KEYWORDS)) == 1
+    assert len(sources.read([folder, folder], KEYWORDS)) == 1
 
 
 def test_only_speakers_apart_or_all_others_are_read_if_a_share_is_named(tmp_path: Path) -> None:
     rows = [f"{name}.wav,valid,{name},so" for name in ("ls1272", "ls1673")]
     read = corpus(tmp_path / "read", rows)
     for share, speaker in ((0.25, "ls1673"), (-0.25, "ls1272")):
-        found = jobs.read([f"{read}:valid:{share}"], KEYWORDS)
+        found = sources.read([f"{read}:valid:{share}"], KEYWORDS)
         assert [one.tags["speaker"] for one in found] == [speaker]
 
 
 def test_no_source_and_two_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no recordings were named, needed at least one"):
-        jobs.read([], KEYWORDS)
+        sources.read([], KEYWORDS)
     folders = [long_models.record(tmp_path / name / "x" / "a.wav", 1.0).parent for name in "ab"]
     with pytest.raises(ConfigError, match=r"two sources of recordings are called x, needed a name"):
-        jobs.read([*map(str, folders)], KEYWORDS)
+        sources.read([*map(str, folders)], KEYWORDS)
 
 
 def test_keywords_are_those_named_or_all(world: Path) -> None:
     model = spotter.open_bundle(world / "model.watchword")
-    assert jobs.wanted(asked(world), model) == KEYWORDS
-    assert jobs.wanted(asked(world, keywords=" low, ,low"), model) == ("low",)
+    assert asking.wanted(asked(world), model) == KEYWORDS
+    assert asking.wanted(asked(world, keywords=" low, ,low"), model) == ("low",)
     with pytest.raises(ConfigError, match=r"does not know the keyword 'lowd': did you mean l"):
-        jobs.wanted(asked(world, keywords="lowd"), model)
+        asking.wanted(asked(world, keywords="lowd"), model)
 
 
 # ------------------------------------------------------------------------------------ heard once
@@ -160,11 +160,11 @@ def test_scores_are_kept_and_used_again(
     place: str,
 ) -> None:
     words = asked(world, "never", scores=tmp_path / place)
-    first = jobs.hear(words, console)
+    first = asking.hear(words, console)
     kept = tmp_path / place / answers.FILE_NAME if place == "folder" else tmp_path / place
     assert kept.is_file()
     deaf(monkeypatch)
-    again = jobs.hear(words, console)
+    again = asking.hear(words, console)
     assert np.array_equal(again.scores.posteriors[0], first.scores.posteriors[0])
     assert again.keywords == KEYWORDS
 
@@ -174,16 +174,16 @@ def test_scores_of_other_files_or_another_model_are_not_used(
 ) -> None:
     path = long_models.record(tmp_path / "a.wav", 2.0)
     words = Asked(str(world / "model.watchword"), [str(path)], scores=tmp_path / "kept")
-    before = jobs.hear(words, console).scores
+    before = asking.hear(words, console).scores
     long_models.record(path, 2.0, (0.5, 1.0, 0.9))  # the same size
     os.utime(path, ns=(1, 1))
-    after = jobs.hear(words, console).scores
+    after = asking.hear(words, console).scores
     assert after.key != before.key
     assert after.posteriors[0].max() > before.posteriors[0][:, 0].max()
     deaf(monkeypatch)
-    jobs.hear(words, console)
+    asking.hear(words, console)
     with pytest.raises(AssertionError, match="the model was run"):
-        jobs.hear(Asked("commands-12", [str(path)], scores=tmp_path / "kept"), console)
+        asking.hear(Asked("commands-12", [str(path)], scores=tmp_path / "kept"), console)
 
 
 def test_damaged_scores_are_named_and_not_written_over(
@@ -191,7 +191,7 @@ def test_damaged_scores_are_named_and_not_written_over(
 ) -> None:
     (tmp_path / "x.npz").write_bytes(b"precious")
     with pytest.raises(DataError, match=r"x\.npz cannot be read as scores .*: remove it, and eval"):
-        jobs.hear(asked(world, scores=tmp_path / "x.npz"), console)
+        asking.hear(asked(world, scores=tmp_path / "x.npz"), console)
     assert (tmp_path / "x.npz").read_bytes() == b"precious"
 
 
@@ -217,7 +217,7 @@ def test_an_evaluation_writes_its_report_three_times_and_its_scores(
 def test_an_evaluation_finds_what_a_spotter_finds(
     world: Path, tmp_path: Path, console: Console
 ) -> None:
-    heard = jobs.hear(asked(world, "said"), console)
+    heard = asking.hear(asked(world, "said"), console)
     points = dict.fromkeys(KEYWORDS, OperatingPoint(**long_models.POINT))
     (found,) = answers.detections(heard.scores, points)
     spotted = spotter.spot(world / "said" / "said.wav", world / "model.watchword")
@@ -312,7 +312,7 @@ def test_a_spotter_honours_what_was_calibrated(
     found = spotter.spot(world / "said" / "said.wav", path)
     rejects = record["false_rejects"]
     assert len(found) == rejects["events"] - rejects["count"]  # a hit for each, and nothing else
-    heard = jobs.hear(Asked(str(path), [str(world / "said")]), console)
+    heard = asking.hear(Asked(str(path), [str(world / "said")]), console)
     facts = heard.model.facts
     (ours,) = answers.detections(heard.scores, facts.points, facts.temperature)
     assert [(one.keyword, one.time_s) for one in ours] == [(o.keyword, o.time_s) for o in found]
@@ -444,7 +444,7 @@ def test_a_mix_is_counted_as_it_lies_there(tmp_path: Path, console: Console) -> 
             long_models.record(path, 1.0, (0.2, 0.5, 0.3))
     (speech / "testing_list.txt").write_text("loud/a_nohash_0.wav\nother/a_nohash_0.wav\n")
     (speech / "validation_list.txt").write_text("loud/b_nohash_0.wav\nother/b_nohash_0.wav\n")
-    record = jobs.mix(
+    record = making.mix(
         tmp_path / "mix",
         [speech],
         {"hours": 0.01, "recording_s": 12.0, "seed": 3},
@@ -467,7 +467,7 @@ def test_what_is_spoken_holds_no_word_that_was_barred_nor_its_homophones(
 ) -> None:
     lines = ["No way.", "I know.", "So it is.", "It was 2 days", "Nobody came"]
     (tmp_path / "x.txt").write_text("\n".join(lines))
-    record = jobs.speak(
+    record = making.speak(
         tmp_path / "spoken",
         tmp_path / "x.txt",
         of=None,

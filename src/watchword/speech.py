@@ -126,9 +126,7 @@ def _holding(utterances: Iterable[Utterance], words: Iterable[str]) -> frozenset
     """Return the names of utterances whose transcripts hold one of some words."""
     barred = {word.casefold() for word in words}
     return frozenset(
-        spoken.name
-        for spoken in utterances
-        if not barred.isdisjoint(words_of(spoken.text))
+        spoken.name for spoken in utterances if not barred.isdisjoint(words_of(spoken.text))
     )
 
 

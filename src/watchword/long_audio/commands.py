@@ -100,9 +100,10 @@ def stream(
     """
     from watchword.console import Console
     from watchword.long_audio import jobs
+    from watchword.long_audio.asking import Asked
     from watchword.long_audio.page import headline
 
-    asked = jobs.Asked(model, recordings, keywords, tolerance, int8, workers)
+    asked = Asked(model, recordings, keywords, tolerance, int8, workers)
     changes = {
         "threshold": threshold,
         "smoothing_scores": smoothing,
@@ -140,10 +141,11 @@ def calibrate(
     """Choose operating points on validation recordings and write them into the bundle."""
     from watchword.console import Console
     from watchword.long_audio import jobs
+    from watchword.long_audio.asking import Asked
     from watchword.long_audio.calibrate import Target
 
     target = Target(fa_per_hour, target_frr)
-    asked = jobs.Asked(model, on, keywords, tolerance, int8, workers, scores, trusted)
+    asked = Asked(model, on, keywords, tolerance, int8, workers, scores, trusted)
     with Console(is_quiet=as_json) as console:
         record = jobs.calibrate(asked, target, output, console=console)
         if not as_json:
@@ -168,6 +170,7 @@ def _calibrated(record: dict[str, Any]) -> list[str]:
         f"{record['expected_fa_per_hour']:.2f} per hour are to be expected elsewhere",
         f"temperature {record['temperature']:g}: calibration error {100 * ece['before']:.1f} % "
         f"before, {100 * ece['after']:.1f} % after",
+        *([f"reliability: {record['picture']}"] if record["picture"] else []),
         f"bundle: {record['path']}",
     ]
 
@@ -190,8 +193,9 @@ def mine(
     """Find the windows of negative audio that fire or nearly do, as clips to train against."""
     from watchword.console import Console
     from watchword.long_audio import jobs
+    from watchword.long_audio.asking import Asked
 
-    asked = jobs.Asked(model, on, keywords, workers=workers, scores=scores, is_trusted=trusted)
+    asked = Asked(model, on, keywords, workers=workers, scores=scores, is_trusted=trusted)
     with Console(is_quiet=as_json) as console:
         record = jobs.mine(asked, output, near=near, most=most, console=console)
         if not as_json:
@@ -237,7 +241,7 @@ def data_mix(
 ) -> None:
     """Make long recordings with exact truth from clips and backgrounds."""
     from watchword.console import Console
-    from watchword.long_audio import jobs
+    from watchword.long_audio import making
 
     recipe = {
         "snr_db": span(snr, "--snr"),
@@ -252,7 +256,7 @@ def data_mix(
         "seed": seed,
     }
     with Console(is_quiet=as_json) as console:
-        record = jobs.mix(
+        record = making.mix(
             folder,
             speech,
             recipe,
@@ -298,7 +302,7 @@ def data_sentences(
 ) -> None:
     """Make hours of sentences spoken by many voices of espeak-ng, without any download."""
     from watchword.console import Console
-    from watchword.long_audio import jobs
+    from watchword.long_audio import making
 
     if apart is not None and not_apart is not None:
         raise ConfigError(
@@ -306,7 +310,7 @@ def data_sentences(
             "leave one out"
         )
     with Console(is_quiet=as_json) as console:
-        record = jobs.speak(
+        record = making.speak(
             folder,
             text,
             of=None if of is None else split_named(of),

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from watchword.canvas import FAINT, FONT_POINTS, PALE, STROKES, caption, legend, sheet
 from watchword.decision import Posteriors, tempered
 from watchword.errors import DataError
 from watchword.facts import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
@@ -26,6 +27,9 @@ from watchword.long_audio.reference import Recording
 from watchword.long_audio.scores import LongScores
 from watchword.metrics import Calibration, calibration_of
 from watchword.units import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROUNDS: Final = 60
 LEAST: Final = 1e-12
@@ -144,3 +148,31 @@ def reliability(asked: Asked, temperature: float) -> Calibration:
     """
     answers = _answers(asked, temperature)
     return calibration_of(answers.max(axis=1), answers.argmax(axis=1) == asked.targets)
+
+
+def draw(before: Calibration, after: Calibration, temperature: float) -> Figure:
+    """Draw how right answers are over how sure they are, before and after a temperature.
+
+    Args:
+        before: As the network answers.
+        after: With the temperature.
+        temperature: What the logits are divided by.
+
+    Raises:
+        WatchwordError: If matplotlib is not installed.
+    """
+    figure, (panel,) = sheet(5.2, 4.6)
+    panel.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5)
+    panel.annotate("as sure as right", (0.04, 0.08), color=PALE, fontsize=FONT_POINTS - 1)
+    named = (("as trained", before), (f"temperature {temperature:g}", after))
+    for (name, found), look in zip(named, STROKES, strict=False):
+        sure = [one.confidence for one in found.bins]
+        right = [one.accuracy for one in found.bins]
+        label = f"{name}: calibration error {100 * found.error:.1f} %"
+        panel.plot(sure, right, **look, linewidth=1.5, markersize=4, label=label)
+    panel.set(xlim=(0, 1), ylim=(0, 1))
+    panel.grid(color=FAINT, linewidth=0.6)
+    count = sum(one.count for one in before.bins)
+    caption(panel, f"{count:,} scores", "highest posterior", "share of right answers")
+    legend(panel, loc="upper left")
+    return figure
