@@ -16,6 +16,7 @@ from watchword.long_audio import reliability as room
 from watchword.long_audio.reference import Event, Recording, Said
 from watchword.long_audio.reliability import Asked
 from watchword.long_audio.scores import LongScores
+from watchword.metrics import calibration_of
 
 HZ = 16_000
 TIMING = Timing(HZ, HZ, HZ // 10, 0, 9)
@@ -215,3 +216,21 @@ def test_scores_of_one_kind_alone_are_refused() -> None:
         room.ask(scores_of(11), [said], ["go"])
     with pytest.raises(DataError, match="0 events and 11 scores"):
         room.ask(scores_of(11, 11), [said, negative("r1")], ["stop"])
+
+
+def test_the_picture_shows_both_and_says_how_far_they_are_off() -> None:
+    pytest.importorskip("matplotlib")
+    right = np.array([True, True, False, True])
+    before = calibration_of(np.array([0.99, 0.98, 0.97, 0.96]), right)
+    after = calibration_of(np.array([0.8, 0.8, 0.7, 0.7]), right)
+    figure = room.draw(before, after, 1.5)
+    (panel,) = figure.axes
+    labels = [line.get_label() for line in panel.get_lines()][1:]
+    assert labels == [
+        f"as trained: calibration error {100 * before.error:.1f} %",
+        f"temperature 1.5: calibration error {100 * after.error:.1f} %",
+    ]
+    line = panel.get_lines()[2]
+    assert list(line.get_xdata()) == [one.confidence for one in after.bins]
+    assert list(line.get_ydata()) == [one.accuracy for one in after.bins]
+    assert panel.get_title(loc="left") == "4 scores"

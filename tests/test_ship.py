@@ -23,7 +23,11 @@ from finished import COMMAND, IMAGES, SPEECH, corpora, finished_run
 from test_docs import check_command
 from watchword import bundle, checkpoint, cli, licences, ship, shipped, weaknesses
 from watchword.config import ModelSettings, load_settings
+from watchword.decision import Detection, OperatingPoint
 from watchword.errors import CheckpointError, ConfigError, DataError
+from watchword.long_audio.judge import judge
+from watchword.long_audio.reference import Event, Recording
+from watchword.long_audio.report import build_report
 from watchword.model_card import mean_and_deviation
 from watchword.portable import portable
 
@@ -105,6 +109,36 @@ def test_what_is_shipped_can_be_listened_with_under_its_name(place: Path) -> Non
     made = bundle.read(place / "model.watchword")
     assert made.facts.name == "demo-12"
     assert made.facts.told["provenance"]["seed"] == 1
+
+
+def test_a_calibrated_bundle_is_preferred_and_its_hours_are_on_the_card(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "out", 0, 1, 0)
+    found = bundle.read(run / "best.watchword")
+    told = {key: value for key, value in found.facts.told.items() if key not in ("format", "files")}
+    told["operating_point"] = {**told["operating_point"], "is_calibrated": True}
+    bundle.write(run / "calibrated.watchword", told, found.graphs)
+    word = found.facts.keywords[0]
+    point = OperatingPoint(0.9, 4, 500.0)
+    said = Recording("m", (), 60.0, (Event(word, 1.0, 1.5),), tags={"source": "mix"})
+    quiet = [Recording(name, (), 3_600.0, tags={"source": name}) for name in ("books", "rain")]
+    heard = [[Detection(word, 1.7, 0.95)], [Detection(word, 9.0, 0.91)], []]
+    made = {"config": "", "commit": "", "command": f"{tmp_path}/train"}
+    known = {**made, **{key: told["provenance"][key] for key in ("seed", "epoch")}}
+    record = build_report(judge({word: point}, [said, *quiet], heard), {}, provenance=known)
+    (run / "eval-stream-test").mkdir()
+    (run / "eval-stream-test" / "report.json").write_text(json.dumps(record))
+    ship.ship([run], "demo-12", tmp_path / "models")
+    place = tmp_path / "models" / "demo-12"
+    assert bundle.read(place / "model.watchword").facts.is_calibrated
+    page = text(place, "card.md")
+    assert f"### In hours of recordings: {word}" in page
+    assert "FRR 0.0 % (0/1; 95 % 0.0–79.3); false accepts 0.50 per hour (1 in 2 h;" in page
+    assert "- false accepts in books: 1.00 per hour (1 in 1 h; 95 % 0.03–5.57)" in page
+    assert "- false accepts in rain: at most 3.7 per hour (none in 1 h; 95 %)" in page
+    row = f"| `{word}` | 0.9, 4 | 0.0 % (0/1; 95 % 0.0–79.3) | 0.50 per hour (1 in 2 h; 95 % 0.01–"
+    assert row in page
+    assert "| 200 ms |" in page
+    assert str(tmp_path) not in page
 
 
 def test_a_run_that_was_not_exported_is_not_shipped(tmp_path: Path) -> None:

@@ -87,6 +87,21 @@ CORPORA: Final = (
         place="https://github.com/karolpiczak/ESC-50",
         folders=("noise",),
     ),
+    Corpus(
+        title="Texts of LibriSpeech, spoken by the voices of espeak-ng",
+        licence="CC-BY-4.0",
+        credit="texts: Vassil Panayotov, Guoguo Chen, Daniel Povey and Sanjeev Khudanpur (2015); "
+        "voices: Jonathan Duddington, Reece H. Dunn and the authors of espeak-ng",
+        place="https://github.com/espeak-ng/espeak-ng",
+        folders=("sentences",),
+    ),
+    Corpus(
+        title="Seconds of the corpora named here at which earlier models fired",
+        licence="CC0-1.0 AND CC-PDM-1.0 AND CC-BY-3.0 AND CC-BY-4.0",
+        credit="as those corpora; cut by watchword mine",
+        place="https://www.openslr.org/12",
+        folders=("mined",),
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from watchword import licences, robust_page
 from watchword.front_matter import ARCHIVE, front_matter
+from watchword.metrics import Rate
 from watchword.page import PART_NAMES, code, headline, percent, rate, span, table
 from watchword.weaknesses import weaknesses
 
@@ -50,6 +51,7 @@ def markdown(
     reports: Mapping[str, Record],
     others: Sequence[Record] = (),
     robust: Record | None = None,
+    long: Sequence[Record] = (),
 ) -> str:
     """Return the card.
 
@@ -58,6 +60,7 @@ def markdown(
         reports: The reports of the shipped run on ``valid`` and ``test``.
         others: Its reports on other tasks and corpora.
         robust: What ``robust_report.build_record`` found for it, if anybody asked.
+        long: What ``long_audio.report.build_report`` found for it in hours of recordings.
     """
     blocks = [
         f"# {facts['name']}",
@@ -70,6 +73,7 @@ def markdown(
         "### Classes",
         _classes(reports),
         *(_robust(robust) if robust else []),
+        *[block for record in long for block in _long(record)],
         "## Known weaknesses",
         _list([*facts["notes"], *weaknesses(reports, facts["rebuilt"], robust)]),
         "## Data and licence",
@@ -187,6 +191,28 @@ def _robust(record: Record) -> list[str]:
     blocks = [table(list(rows[0]), [list(row.values()) for row in rows]) for rows in tables if rows]
     title = f"### By SNR, level, shift and room, {record['split']}"
     return [title, notes, blocks[0], *["### Silence at every level", *blocks[1:]] * len(blocks[1:])]
+
+
+def _long(record: Record) -> list[str]:
+    """Return what was missed and falsely accepted in hours of recordings."""
+    where = record["counted_over"]
+    rows = []
+    for one, point in zip(record["keywords"], record["points"], strict=True):
+        missed, latency = one["false_rejects"], one["latency"]
+        frr = str(Rate(missed["misses"], missed["events"])) if missed else "never said"
+        after = f"{1_000 * latency['median_s']:.0f} ms".replace("-", "−") if latency else "–"
+        chosen = f"{point['threshold']:g}, {point['smoothing_scores']}"
+        rows.append([code(one["keyword"]), chosen, frr, one["false_accepts"][where]["text"], after])
+    columns = ["keyword", "threshold, scores in its mean", "FRR", "false accepts", "latency"]
+    sources = record["hours_by_tag"].get("source", [])
+    heard = [f"{row['value']}: {row['text']}" for row in sources]
+    mean = record["mean_keyword_false_reject_rate"]
+    lines = [
+        *([f"mean of the keywords' false reject rates: {percent(mean)}"] if mean else []),
+        *[f"false accepts in {line}" for line in heard],
+    ]
+    title = f"### In hours of recordings: {', '.join(one['keyword'] for one in record['points'])}"
+    return [title, record["headline"], *([_list(lines)] if lines else []), table(columns, rows)]
 
 
 # ------------------------------------------------------------------------------ where it comes from

@@ -222,8 +222,8 @@ def _files(
         "bytes": size,
         "sha256": {file: hashlib.sha256(data).hexdigest() for file, data in content.items()},
     }
-    others, robust = _further(best, facts["task"])
-    page = model_card.markdown(facts, best.reports, others, robust)
+    others, robust, long = _further(best, facts["task"])
+    page = model_card.markdown(facts, best.reports, others, robust, long)
     yield from content.items()
     yield shipped.SETTINGS, dump_settings(model.settings).encode()
     yield shipped.PAGE, page.encode()
@@ -257,7 +257,9 @@ def _facts(name: str, model: Checkpoint, best: Seed, seeds: Sequence[Seed]) -> d
 
 def _bundle_of(best: Seed, name: str) -> Bundle:
     """Return the bundle that lies beside a run's model, under the name it is shipped by."""
-    file = best.folder / f"best{bundle.SUFFIX}"
+    stems = ("calibrated", "best")
+    places = [best.folder / f"{stem}{bundle.SUFFIX}" for stem in stems]
+    file = next((place for place in places if place.is_file()), places[-1])
     if not file.is_file():
         raise DataError(
             f"{best.folder} has no {file.name}, and a shipped model can be listened with: "
@@ -324,8 +326,10 @@ def _rebuilt(model: Checkpoint) -> dict[str, Any]:
     return {"clips": part, "of": whole, "by_class": by_class}
 
 
-def _further(best: Seed, task: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Return the other reports in a run's folder, and that on robustness if there is one."""
+def _further(
+    best: Seed, task: str
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the other reports in a run's folder, that on robustness, and those on long audio."""
     known = {_report_folder(best.folder, task, split) for split in SPLITS}
     files = sorted(best.folder.rglob("report.json"))
     records = [_read_json(file) for file in files if file.parent not in known]
@@ -334,7 +338,8 @@ def _further(best: Seed, task: str) -> tuple[list[dict[str, Any]], dict[str, Any
     robust = [record for record in of_it if "conditions" in record and record["task"] == task]
     robust.sort(key=lambda record: record["split"] == "test")
     others = [record for record in of_it if "per_class" in record]
-    return others, portable(robust[-1]) if robust else None
+    long = [portable(record) for record in of_it if "counted_over" in record]
+    return others, portable(robust[-1]) if robust else None, long
 
 
 def _bytes_of(file: Path) -> bytes:

@@ -44,6 +44,7 @@ def origin(heard: Heard, asked: Asked) -> Record:
         "model": heard.model.facts.name,
         "scores": heard.scores.key,
         "seed": made.get("seed"),
+        "epoch": made.get("epoch"),
         "config": made.get("run"),
         "commit": made.get("commit"),
         "command": made.get("command"),

@@ -22,7 +22,7 @@ from watchword.errors import DataError
 from watchword.files import write_whole
 from watchword.long_audio.figures import draw
 from watchword.long_audio.judge import Judged
-from watchword.long_audio.page import markdown
+from watchword.long_audio.page import headline, markdown
 from watchword.long_audio.rates import PerHour, spread
 from watchword.long_audio.reference import Event, Recording, hours
 from watchword.long_audio.sweep import SweepPoint
@@ -88,7 +88,7 @@ def build_report(
     keywords = [_keyword(keyword, judged, parts) for keyword in judged.keywords]
     rates = [row["false_rejects"]["rate"] for row in keywords if row["false_rejects"]]
     latencies_s = judged.latencies_s()
-    return {
+    record = {
         "points": [{"keyword": name, **asdict(point)} for name, point in judged.points.items()],
         "tolerance_s": judged.tolerance_s,
         "heard": {name: _heard(part.recordings) for name, part in parts.items()},
@@ -114,6 +114,7 @@ def build_report(
         "miss_list": _misses(asked),
         "provenance": dict(provenance),
     }
+    return {"headline": headline(record), **record}
 
 
 def write_report(record: Mapping[str, Any], folder: Path) -> Path:
