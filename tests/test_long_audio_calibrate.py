@@ -462,3 +462,13 @@ def test_a_model_without_any_false_accept_reaches_what_the_hours_can_show() -> N
     found = room.calibrate(scores, [spoken(words), quiet], keywords, Target(2.0))
     assert (found.frr, len(found.judged.false_accepts)) == (0.0, 0)
     assert 0 < found.fa_per_hour <= 2.0
+
+
+def test_hours_of_which_nothing_is_known_are_refused_before_they_are_heard() -> None:
+    unknown = replace(QUIET, may_hold=True)
+    message = (
+        r"nothing tells what is said in any of 1 recordings .*: give transcripts, or --trust-n"
+    )
+    with pytest.raises(DataError, match=message):
+        room.refuse_thin([SAID, unknown], ["go"], Target(2.0))
+    room.refuse_thin([SAID, unknown, replace(QUIET, name="r2")], ["go"], Target(2.0))

@@ -179,7 +179,13 @@ def refuse_thin(recordings: Sequence[Recording], keywords: Sequence[str], target
                 f"{FEWEST_EVENTS} at least to know how often it is missed: add recordings with "
                 "reference events, such as 'watchword data mix' makes"
             )
-    there = hours(one for one in recordings if one.is_negative)
+    negative = [one for one in recordings if one.is_negative]
+    if negative and all(one.may_hold for one in negative):
+        raise DataError(
+            f"nothing tells what is said in any of {len(negative):,} recordings without keywords, "
+            "needed some of which it is known: give transcripts, or --trust-negatives"
+        )
+    there = hours(negative)
     needed = hours_for(target.fa_per_hour) if target.fa_per_hour else 1.0
     if there < needed:
         goal = f"{target.fa_per_hour:g} per hour" if target.fa_per_hour else "any rate"

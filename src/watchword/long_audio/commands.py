@@ -163,7 +163,13 @@ def _calibrated(record: dict[str, Any]) -> list[str]:
 
     accepts, rejects = record["false_accepts"], record["false_rejects"]
     ece = record["calibration_error"]
+    often = [row for row in record["keywords"] if 2 * row["misses"] > row["events"]]
     return [
+        *[
+            f"note: {row['keyword']} is missed in {row['misses']:,} of {row['events']:,} at this "
+            "target: a higher one, or training against false accepts (watchword mine), mends it"
+            for row in often
+        ],
         f"FRR {Rate(rejects['count'], rejects['events'])}, mean of the keywords "
         f"{100 * record['mean_frr']:.1f} %, on the recordings it was chosen on",
         f"false accepts {PerHour(accepts['count'], accepts['hours'])} there; "
