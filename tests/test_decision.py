@@ -71,8 +71,16 @@ def test_a_score_at_the_threshold_fires_and_the_next_smaller_number_does_not(
 
 def test_a_score_is_the_mean_of_the_last_rows_or_of_as_many_as_there_were() -> None:
     assert smoothed(3, [0.0, 0.75, 0.75, 0.0, 0.0]) == [0.0, 0.375, 0.5, 0.5, 0.25]
-    assert smoothed(4, [1.0, 0.0, 0.5, 0.5, 0.0]) == [1.0, 0.5, 0.5, 0.5, 0.25]
     assert smoothed(1, [1.0, 0.0, 0.5]) == [1.0, 0.0, 0.5]
+
+
+def test_at_the_start_of_a_stream_half_of_the_rows_are_needed_for_a_mean() -> None:
+    assert smoothed(4, [1.0, 0.0, 0.5, 0.5, 0.0]) == [0.5, 0.5, 0.5, 0.5, 0.25]
+    assert smoothed(8, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert smoothed(2, [1.0, 0.0]) == [1.0, 0.5]
+    # one row at the start is not taken for ten; seven rows, a clip and what ends it, are enough
+    assert fired(PLAIN.changed(smoothing_scores=10), [1.0, 0.0, 0.0]) == []
+    assert fired(PLAIN.changed(smoothing_scores=10), [1.0] * 7) == [2]
 
 
 def test_it_is_the_score_that_fires_and_not_the_posterior() -> None:
@@ -132,7 +140,8 @@ def by_hand(point: OperatingPoint, posteriors: list[float]) -> list[int]:
     was_above = False
     for row in range(len(posteriors)):
         recent = posteriors[max(0, row + 1 - point.smoothing_scores) : row + 1]
-        is_above = bool(np.float32(sum(recent) / len(recent)) >= np.float32(point.threshold))
+        count = max(len(recent), point.smoothing_scores // 2)  # what is missing is zero
+        is_above = bool(np.float32(sum(recent) / count) >= np.float32(point.threshold))
         is_rested = not found or (row - found[-1]) * HOP_MS >= point.refractory_ms
         if is_above and not was_above and is_rested:
             found.append(row)

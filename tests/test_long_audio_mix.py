@@ -521,10 +521,26 @@ def test_folders_and_shares_that_contradict_each_other_are_refused(
         mixed(world, tmp_path / "mix", rooms=world / "rooms")
     with pytest.raises(ConfigError, match=r"speech is 0 and .* give both or leave out both"):
         mixed(world, tmp_path / "mix", negative=world / "read")
-    with pytest.raises(ConfigError, match=r"keywords are needed that somebody says, found none"):
+    with pytest.raises(ConfigError, match=r"no keyword was named, and nothing tells how long to"):
         mixed(world, tmp_path / "mix", keywords=[])
-    with pytest.raises(ConfigError, match=r"found no also among the words nobody says: name"):
+    with pytest.raises(ConfigError, match=r"no is a keyword and also among the words nobody says"):
         mixed(world, tmp_path / "mix", without=["no"])
+
+
+def test_without_keywords_hours_are_negative_and_nobody_says_what_is_barred(
+    world: Path, tmp_path: Path
+) -> None:
+    hours = replace(QUICK, hours=30 / 3_600, others=0.0)
+    made = mixed(world, tmp_path / "mix", keywords=[], without=["no"], recipe=hours)
+    assert sum(one.duration_s for one in made) == pytest.approx(30, abs=0.1)
+    assert all(one.is_negative and not one.may_hold for one in made)
+    with (tmp_path / "mix" / "sources.csv").open(encoding="utf-8") as table:
+        said = {row["word"] for row in csv.DictReader(table)} - {""}
+    assert said
+    assert said.isdisjoint({"no", "know"})
+    everything = [*HERTZ]
+    with pytest.raises(DataError, match=r"no test clip found that may be said, needed at least"):
+        mixed(world, tmp_path / "none", keywords=[], without=everything, recipe=hours)
 
 
 def test_what_a_split_does_not_have_is_refused_by_name(world: Path, tmp_path: Path) -> None:

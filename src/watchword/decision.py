@@ -4,8 +4,10 @@ In come posteriors, one row every score hop, out go detections. A room because t
 server and the evaluation must mean the same by *detection*, and because its arithmetic can be
 redone by hand:
 
-* The **score** of a keyword is the mean of its posterior over the last ``smoothing_scores`` rows,
-  or over as many as there have been.
+* The **score** of a keyword is the mean of its posterior over the last ``smoothing_scores`` rows.
+  At the start of a stream it is the mean over as many as there have been, but not over fewer than
+  half of them, the missing ones being zero: one row is no evidence where ten are asked for, and a
+  word at the very start can still be heard.
 * A **burst** is a run of scores at or above the threshold. Its first score fires, be it the first
   of the stream.
 * After a detection the keyword **rests** for ``refractory_ms``: a burst that begins in that time
@@ -198,7 +200,7 @@ class Decision:
         for back in range(int(self.smoothing.max())):
             is_there = (self.smoothing > back) & (seen[:, None] > back)
             total += np.where(is_there, rows[np.maximum(place - back, 0)], 0.0)
-        counts = np.minimum(self.smoothing, seen[:, None])
+        counts = np.clip(seen[:, None], np.maximum(self.smoothing // 2, 1), self.smoothing)
         scores: Posteriors = (total / counts).astype(np.float32)
         return scores
 

@@ -221,8 +221,13 @@ def data_mix(
         list[Path], typer.Option(help="Folder of clips; may be given again.", file_okay=False)
     ],
     keywords: Annotated[
-        str, typer.Option("--keywords", "-k", help="Words that are marked, separated by commas.")
-    ],
+        str,
+        typer.Option(
+            "--keywords",
+            "-k",
+            help="Words that are marked, separated by commas; none for negative recordings.",
+        ),
+    ] = "",
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "valid",
     noise: Annotated[Path | None, typer.Option(help="Folder of backgrounds.")] = None,
     noise_split: Annotated[

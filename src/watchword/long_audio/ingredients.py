@@ -113,9 +113,9 @@ def gather(
     left_out: Counter[str] = Counter()
     manifests = [read_manifest(path) for path in speech]
     items = [*_words(manifests, split, keywords, without, left_out)]
-    _refuse_missing(keywords, items, split, manifests)
     if negative is not None:
         items += _sentences(read_manifest(negative), split, without, left_out)
+    _refuse_missing(keywords, items, split, manifests)
     prints = {"speech": [_print(one.folder, items) for one in manifests]}
     if negative is not None:
         prints["negative"] = [_print(negative, items)]
@@ -159,10 +159,16 @@ def _words(
 def _refuse_missing(
     keywords: Sequence[str], items: Iterable[Item], split: Split, manifests: Sequence[Manifest]
 ) -> None:
-    """Refuse keywords that no clip says."""
-    missing = sorted({*keywords} - {one.utterance.word for one in items})
+    """Refuse keywords that no clip says, and folders in which nobody says anything."""
+    said = {one.utterance.word for one in items}
+    missing = sorted({*keywords} - said)
+    folders = ", ".join(str(one.folder) for one in manifests) or "no folder"
+    if not said and not keywords:
+        raise DataError(
+            f"{folders}: no {split} clip found that may be said, needed at least one: choose "
+            "another split or folder, or leave fewer words out"
+        )
     if missing:
-        folders = ", ".join(str(one.folder) for one in manifests) or "no folder"
         raise DataError(
             f"{folders}: no {split} clip of {', '.join(missing)} found, needed at least one of "
             "each keyword: check its spelling, name a folder that holds it, or leave it out"

@@ -99,7 +99,7 @@ def mix(
             one name is taken from the first.
         split: Whose speakers, backgrounds, rooms and sentences are heard.
         keywords: Words that are marked as events; other words are said without a mark, but for
-            those that sound like a keyword.
+            those that sound like a keyword. None makes negative recordings.
         noise: Folder of backgrounds, as ``read_recordings`` reads it; without it there is none.
         rooms: Folder of impulse responses, read likewise.
         negative: Corpus of sentences, with transcripts or without.
@@ -165,11 +165,15 @@ def _refuse_contradictions(
                 "neither: give both or leave out both"
             )
     both = sorted({*keywords} & {*without})
-    if not keywords or both:
-        found = f"{', '.join(both)} also among the words nobody says" if both else "none"
+    if both:
         raise ConfigError(
-            f"keywords are needed that somebody says, found {found}: name others, or leave words "
-            "out of without"
+            f"{', '.join(both)} is a keyword and also among the words nobody says, needed one or "
+            "the other: name other keywords, or leave words out of without"
+        )
+    if not keywords and recipe.hours is None:
+        raise ConfigError(
+            "no keyword was named, and nothing tells how long to mix, needed keywords, which are "
+            "each said once, or a time: name some, or ask for hours of negative recordings"
         )
 
 

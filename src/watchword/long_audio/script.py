@@ -123,7 +123,7 @@ class Script:
     @property
     def unheard(self) -> int:
         """Keyword clips that nobody said yet."""
-        return self._decks["keyword"].unheard
+        return self._decks["keyword"].unheard if "keyword" in self._decks else 0
 
     def __iter__(self) -> Iterator[Take]:
         """Yield takes: for ever, or until every keyword clip was said once."""
@@ -137,19 +137,22 @@ class Script:
                 self._leave_out(item, take)
 
     def _kind(self) -> Kind:
-        """Draw what is said next; where there is none of it, a keyword."""
+        """Draw what is said next; where there is none of it, a keyword, or else what there is."""
         chance, speech, others = self._rng.random(), self._recipe.speech, self._recipe.others
         kind: Kind = "sentence" if chance < speech else "other"
-        return kind if chance < speech + others and kind in self._decks else "keyword"
+        if chance < speech + others and kind in self._decks:
+            return kind
+        return next(iter(self._decks))
 
     def _leave_out(self, item: Item, reason: str) -> None:
         """Never say an utterance again."""
         self._left_out[reason] += 1
         if self._decks[item.kind].drop(item):
             return
-        if item.kind == "keyword":
+        if item.kind == "keyword" or len(self._decks) == 1:
+            what = {"keyword": "clip of a keyword", "other": "clip"}.get(item.kind, "sentence")
             raise DataError(
-                f"{item.folder}: no clip of a keyword is usable audio, the last is {reason} "
+                f"{item.folder}: no {what} is usable audio, the last is {reason} "
                 f"({item.utterance.name}), needed one: run 'watchword data check' on the folder"
             )
         del self._decks[item.kind]
