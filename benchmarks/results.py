@@ -4,7 +4,8 @@
     python benchmarks/results.py            # rewrite the page, the figure and README.md
     python benchmarks/results.py --check    # exit code 1 if one of them is not what is saved
 
-Collecting copies a run's settings, log and reports of valid and test into ``docs/results/<run>/``.
+Collecting copies a run's settings, log and reports of valid and test into ``docs/results/<run>/``,
+of reports on long audio (``long-audio*``) the page and figures: the sounds stay where they are.
 Rewriting reads those, ``times.json`` and ``training_speed.json`` beside them, and the models
 themselves; in README.md it writes what stands between the marks ``<!-- models -->`` and
 ``<!-- results -->`` and their ends.
@@ -181,6 +182,10 @@ def collect(run: Path, place: Path, *, has_figures: bool) -> None:
         write_whole(place / name, public(run / name))
     for split, (folder,) in found.items():
         _collect_report(folder, place / split, has_figures=has_figures)
+    for folder in sorted(run.glob("long-audio*")):
+        write_whole(place / folder.name / "report.md", public(folder / "report.md"))
+        for figure in sorted(folder.glob("*.png")):
+            write_whole(place / folder.name / figure.name, figure.read_bytes())
 
 
 def _collect_report(found: Path, place: Path, *, has_figures: bool) -> None:

@@ -40,6 +40,26 @@ def test_a_run_without_reports_is_not_collected(tmp_path: Path) -> None:
         results.collect(tmp_path, tmp_path / "place", has_figures=False)
 
 
+def test_of_long_audio_page_and_figures_are_collected_and_no_sounds(tmp_path: Path) -> None:
+    run, place = tmp_path / "run", tmp_path / "place"
+    for folder in ("eval-12-valid", "eval-12-test", "long-audio", "long-audio-stop-go"):
+        (run / folder).mkdir(parents=True)
+        (run / folder / "report.json").write_text("{}")
+        (run / folder / "report.md").write_text(f"{folder} of /home/me/out/run")
+        (run / folder / "det.png").write_bytes(b"picture")
+        (run / folder / "report.html").write_text("sounds")
+        (run / folder / "stream-scores.npz").write_bytes(b"scores")
+    for name in ("config.yml", "metrics.jsonl"):
+        (run / name).write_text("")
+    results.collect(run, place, has_figures=False)
+    assert sorted(path.relative_to(place).as_posix() for path in place.rglob("*.*")) == [
+        *("config.yml", "long-audio-stop-go/det.png", "long-audio-stop-go/report.md"),
+        *("long-audio/det.png", "long-audio/report.md", "metrics.jsonl"),
+        *("test/report.json", "test/report.md", "valid/report.json", "valid/report.md"),
+    ]
+    assert (place / "long-audio" / "report.md").read_text() == "long-audio of .../run"
+
+
 def test_times_that_no_benchmark_wrote_are_refused(
     collect: Collect, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
