@@ -414,7 +414,7 @@ def test_data_mix_tells_what_was_made_and_it_can_be_evaluated(ask: Ask, world: P
         (["--reverb", "0.5"], "reverb is 0.5 and there is no folder for it"),
         (["--split", "dev2"], "no split is called 'dev2', needed train, valid or test: name one"),
         (["--noise-split", "x"], "no split is called 'x'"),
-        (["--keywords", " , "], "keywords are needed that somebody says, found none"),
+        (["--keywords", " , "], "no keyword was named, and nothing tells how long to mix"),
         (["--keywords", "zebra"], "zebra"),
         (["--speech", "nowhere"], "nowhere"),
         (["--noise", "nowhere"], "nowhere"),
