@@ -50,6 +50,7 @@ bench: $(STAMP) ## measure and save training speed, times of the models and list
 	OMP_NUM_THREADS=2 $(BIN)/python benchmarks/training_speed.py --threads 2 --json $(RESULTS)/training_speed.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_times.py --rounds $(ROUNDS) --compiled --json $(RESULTS)/times.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/listening.py --rounds $(ROUNDS) --hours 24 --save $(RESULTS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/long_audio.py
 	$(BIN)/python benchmarks/light_install.py --save $(RESULTS)/light_install.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/lambda_forms.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/augmentation_cost.py
