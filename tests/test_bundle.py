@@ -133,7 +133,7 @@ def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "graphs", "message"),
     [
-        ({"format": 3}, {}, r"has format 3, this program reads up to format 2: update watchword"),
+        ({"format": 4}, {}, r"has format 4, this program reads up to format 3: update watchword"),
         ({"labels": []}, {}, r"bundle\.json cannot be used \(no label is a keyword\)"),
         ({"accuracy": float("nan")}, {}, r"its facts hold what JSON cannot \(.+\), needed text, f"),
         ({"run": Path()}, {}, r"its facts hold what JSON cannot \(.+Path is not JSON .+ leave it"),

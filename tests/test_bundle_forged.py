@@ -63,9 +63,9 @@ def test_names_of_a_forger_s_choice_do_not_break_the_line(tmp_path: Path) -> Non
 
 def test_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> None:
     facts = json.loads(entries()[FACTS])
-    newer = json.dumps({**facts, "format": 3, "labels": {"in": "another way"}}).encode()
+    newer = json.dumps({**facts, "format": 4, "labels": {"in": "another way"}}).encode()
     path = zipped(tmp_path / "a.watchword", {**entries(), FACTS: newer}.items())
-    refused(path, r"has format 3, this program reads up to format 2: update watchword, or export")
+    refused(path, r"has format 4, this program reads up to format 3: update watchword, or export")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,68 @@ def test_at_the_start_of_a_stream_half_of_the_rows_are_needed_for_a_mean() -> No
     assert fired(PLAIN.changed(smoothing_scores=10), [1.0] * 7) == [2]
 
 
+def test_with_patience_a_score_is_what_so_many_of_the_last_rows_reached() -> None:
+    def scores(patience: int, of: int, posteriors: list[float]) -> list[float]:
+        decide = Decision({"stop": OperatingPoint(0.5, of, 0.0, patience)}, HOP_MS)
+        found: list[float] = decide.step(rows_of(posteriors), decide.start())[0][:, 0].tolist()
+        return found
+
+    rows = [0.25, 1.0, 0.5, 0.0, 0.75, 0.75]
+    assert scores(1, 1, rows) == rows
+    assert scores(1, 3, rows) == [0.25, 1.0, 1.0, 1.0, 0.75, 0.75]
+    assert scores(2, 3, rows) == [0.0, 0.25, 0.5, 0.5, 0.5, 0.75]  # the median
+    assert scores(3, 3, rows) == [0.0, 0.0, 0.25, 0.0, 0.0, 0.0]
+    assert scores(2, 10, rows) == [0.0, 0.25, 0.5, 0.5, 0.75, 0.75]
+
+
+def test_with_patience_a_burst_that_is_too_short_does_not_fire() -> None:
+    patient = OperatingPoint(0.5, 3, 0.0, patience=3)
+    assert fired(patient, [0.0, 1.0, 1.0, 0.0, 1.0, 0.5, 0.5, 1.0, 0.0]) == [6]
+    assert fired(patient, [1.0, 1.0, 1.0]) == [2]  # at the start of a stream, no sooner
+    assert fired(patient.changed(patience=2), [1.0, 0.0, 1.0, 0.0, 0.0]) == [2]
+
+
+def test_keywords_with_and_without_patience_are_decided_side_by_side() -> None:
+    points = {
+        "stop": OperatingPoint(0.5, 4, 0.0, patience=2),
+        "go": OperatingPoint(0.5, 2, 0.0),
+        "no": OperatingPoint(0.5, 2, 0.0, patience=2),
+    }
+    decide = Decision(points, HOP_MS)
+    rows = [1.0, 0.0, 0.75, 0.0, 0.0]
+    scores, found, _ = decide.step(rows_of(rows, rows, rows), decide.start())
+    assert scores[:, 0].tolist() == [0.0, 0.0, 0.75, 0.75, 0.0]
+    assert scores[:, 1].tolist() == [1.0, 0.5, 0.375, 0.375, 0.0]
+    assert scores[:, 2].tolist() == [0.0, 0.0, 0.0, 0.0, 0.0]
+    assert found == [(0, 1), (2, 0)]
+
+
+def test_a_long_patience_is_decided_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = Decision({"stop": OperatingPoint(0.5, 7, 0.0, patience=3)}, HOP_MS)
+    rows = np.random.default_rng(0).random((100, 1), np.float32)
+    whole = decide.step(rows, decide.start())
+    monkeypatch.setattr("watchword.decision.LARGEST_BLOCK", 20)
+    pieces = decide.step(rows, decide.start())
+    assert np.array_equal(whole[0], pieces[0])
+    assert whole[1] == pieces[1] != []
+
+
+@pytest.mark.parametrize("patience", [0, 4, -1, 1.5])
+def test_a_patience_of_rows_that_are_not_there_is_refused(patience: float) -> None:
+    with pytest.raises(ConfigError, match=r"a patience of .+ scores was given, needed a whole"):
+        OperatingPoint(0.5, 3, patience=patience)  # type: ignore[arg-type]
+
+
+def test_patience_stays_a_share_where_smoothing_changes() -> None:
+    point = OperatingPoint(0.5, 10, patience=8)
+    assert point.changed(smoothing_scores=5).patience == 4
+    assert point.changed(smoothing_scores=1).patience == 1
+    assert point.changed(smoothing_scores=3).patience == 3
+    assert point.changed(threshold=0.7).patience == 8
+    assert point.changed(smoothing_scores=20, patience=2).patience == 2
+    assert OperatingPoint(0.5, 3).changed(smoothing_scores=5).patience is None
+
+
 def test_it_is_the_score_that_fires_and_not_the_posterior() -> None:
     point = PLAIN.changed(smoothing_scores=3)
     assert fired(point, [0.0, 0.75, 0.75, 0.0, 0.0]) == [2]
@@ -126,9 +188,12 @@ def test_two_keywords_have_each_their_own_point_and_do_not_hush_each_other() -> 
 # ---------------------------------------------------------------------------------- laws
 
 POINTS = st.builds(
-    OperatingPoint,
+    lambda patience, rows, **others: OperatingPoint(
+        smoothing_scores=rows, patience=patience and min(patience, rows), **others
+    ),
+    st.none() | st.integers(1, 6),
+    st.integers(1, 6),
     threshold=st.sampled_from([0.125, 0.25, 0.5, 0.7, 1.0]),
-    smoothing_scores=st.integers(1, 6),
     refractory_ms=st.sampled_from([0.0, 80.0, 100.0, 240.0, 1_000.0]),
 )
 EIGHTHS = st.integers(0, 8).map(lambda eighths: eighths / 8)
@@ -142,6 +207,8 @@ def by_hand(point: OperatingPoint, posteriors: list[float]) -> list[int]:
         recent = posteriors[max(0, row + 1 - point.smoothing_scores) : row + 1]
         count = max(len(recent), point.smoothing_scores // 2)  # what is missing is zero
         is_above = bool(np.float32(sum(recent) / count) >= np.float32(point.threshold))
+        if point.patience is not None:
+            is_above = sum(value >= point.threshold for value in recent) >= point.patience
         is_rested = not found or (row - found[-1]) * HOP_MS >= point.refractory_ms
         if is_above and not was_above and is_rested:
             found.append(row)

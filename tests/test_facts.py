@@ -60,17 +60,17 @@ def test_a_label_may_be_a_word_of_any_language(label: str) -> None:
 
 
 def test_a_newer_version_is_refused_in_one_line_before_anything_else_is_looked_at() -> None:
-    for told in ({"format": 3}, {**TOLD, "format": 3}, {"format": 7, "labels": 3}):
+    for told in ({"format": 4}, {**TOLD, "format": 4}, {"format": 7, "labels": 3}):
         with pytest.raises(BundleError) as refusal:
             parsed(told)
         assert str(refusal.value) == (
-            f"a.watchword has format {told['format']}, this program reads up to format 2: update "
+            f"a.watchword has format {told['format']}, this program reads up to format 3: update "
             "watchword, or export the model with this version"
         )
 
 
 def test_what_is_written_has_this_version_s_format() -> None:
-    assert (facts.FORMAT, TOLD["format"]) == (2, 2)
+    assert (facts.FORMAT, TOLD["format"]) == (3, 3)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.5, 1, 1.0, 2.345, 20, 20.0])
@@ -87,6 +87,22 @@ def test_the_first_format_is_still_read_and_knows_no_temperature() -> None:
     assert found.timing == parsed(TOLD).timing
     other = {**changed("operating_point.temperature", 2.0), "format": 1}
     assert parsed(other).temperature == 1.0
+
+
+def test_patience_is_read_from_the_third_format_on() -> None:
+    assert parsed(TOLD).default_point.patience is None
+    patient = changed("operating_point.default.smoothing_scores", 4)
+    patient["operating_point"]["default"]["patience"] = 3
+    assert parsed(patient).default_point.rule == "3 of 4 scores"
+    assert parsed({**patient, "format": 2}).default_point.rule == "mean of 4 scores"
+    patient["operating_point"]["default"]["patience"] = None
+    assert parsed(patient).default_point.rule == "mean of 4 scores"
+
+
+@pytest.mark.parametrize("patience", [0, 2, -1, 1.0, True, "1", [1]])
+def test_a_patience_that_is_none_is_refused(patience: object) -> None:
+    with pytest.raises(BundleError, match=r"cannot be used \((a )?patience"):
+        parsed(changed("operating_point.default.patience", patience))
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.0, 2.0, "1", None, [1], 2**70, 10**4_000])

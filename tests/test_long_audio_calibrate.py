@@ -81,7 +81,7 @@ def test_the_threshold_lies_where_one_would_set_it_by_hand() -> None:
     )
     # above 0.7 nothing is falsely accepted; 0.9 is the farthest from it that misses no more
     expected = max(value for value in GRID.tolist() if value <= 0.9)
-    assert found.points == {"go": OperatingPoint(expected, 1, 500.0)}
+    assert found.points == {"go": OperatingPoint(expected, 1, 500.0, patience=1)}
     assert (found.frr, found.choices["go"].frr) == (0.25, 0.25)
     assert 0 < found.fa_per_hour == found.choices["go"].fa_per_hour < 0.5
     assert (len(found.judged.misses), len(found.judged.hits)) == (5, 15)
@@ -94,7 +94,7 @@ def test_a_target_of_misses_takes_the_false_accepts_it_must() -> None:
     scores, recordings = by_hand()
     found = room.calibrate(scores, recordings, ["go"], Target(frr=0.1))
     expected = max(value for value in GRID.tolist() if value <= 0.6)
-    assert found.points == {"go": OperatingPoint(expected, 1, 500.0)}
+    assert found.points == {"go": OperatingPoint(expected, 1, 500.0, patience=1)}
     assert (found.frr, found.fa_per_hour) == (0.0, 15.0)
     assert len(found.judged.negative.false_accepts) == 30
     # a quarter may be missed: then nothing is falsely accepted
@@ -145,9 +145,9 @@ def common(
 ) -> list[tuple[float, float]]:
     """False accepts per hour and mean FRR where all keywords have one and the same point."""
     found = []
-    for smoothing in room.SMOOTHINGS:
+    for smoothed in room.smoothed_points():
         for rest_ms in room.REFRACTORIES_MS:
-            point = OperatingPoint(1.0, smoothing, rest_ms)
+            point = smoothed.changed(refractory_ms=rest_ms)
             every = [
                 count(track(scores, recordings, keyword, point, 1.0), GRID) for keyword in keywords
             ]
@@ -241,7 +241,7 @@ def test_many_keywords_with_many_points_are_searched_in_bounded_memory(
         rates = np.cumsum(rng.exponential(0.1, 30))
         misses = np.cumsum(rng.exponential(0.01, 30))[::-1]
         options[keyword] = [
-            Choice(OperatingPoint(), *some)
+            Choice(OperatingPoint(), *some, latency_s=0.1)
             for some in zip(misses.tolist(), rates.tolist(), strict=True)
         ]
     found = {}
@@ -258,7 +258,8 @@ def test_many_keywords_with_many_points_are_searched_in_bounded_memory(
 
 def counts_of(false_accepts: NDArray[np.int64], hours: float) -> Counts:
     """False accepts at each threshold of the grid."""
-    return Counts(GRID, np.zeros(len(GRID), np.int64), 20, false_accepts, hours)
+    none = np.full(len(GRID), np.nan)
+    return Counts(GRID, np.zeros(len(GRID), np.int64), 20, false_accepts, hours, none)
 
 
 def passing(logits: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -472,3 +473,36 @@ def test_hours_of_which_nothing_is_known_are_refused_before_they_are_heard() -> 
     with pytest.raises(DataError, match=message):
         room.refuse_thin([SAID, unknown], ["go"], Target(2.0))
     room.refuse_thin([SAID, unknown, replace(QUIET, name="r2")], ["go"], Target(2.0))
+
+
+# ---------------------------------------------------------------------------------- latency
+
+
+def test_a_limit_on_latency_takes_quicker_points_or_is_refused() -> None:
+    # each word has 0.6 when it ends and 0.95 a second later, the hours have 0.7 thirty times
+    said, quiet = np.zeros((210, 1)), np.zeros((7_200, 1))
+    said[9:-1:10, 0], said[10::10, 0], quiet[100::240] = 0.6, 0.95, 0.7
+    scores = scores_of(["go"], said, quiet)
+    recordings = [spoken(["go"] * 20), Recording("r1", (), 7_200.0)]
+
+    def calibrated(fa_per_hour: float, latency_s: float | None) -> Calibrated:
+        return room.calibrate(scores, recordings, ["go"], Target(fa_per_hour, None, latency_s))
+
+    late = calibrated(2.0, None)
+    assert (late.frr, late.choices["go"].latency_s) == (0.0, 1.0)
+    assert late.judged.latencies_s() == [1.0] * 20
+    assert late.points == calibrated(2.0, 1.0).points
+    quick = calibrated(20.0, 0.5)
+    assert (quick.frr, quick.fa_per_hour, quick.choices["go"].latency_s) == (0.0, 15.0, 0.0)
+    with pytest.raises(ConfigError, match=r"^2 false accepts per hour are out of reach"):
+        calibrated(2.0, 0.5)
+    said[9:-1:10, 0] = 0.0
+    scores = scores_of(["go"], said, quiet)
+    with pytest.raises(ConfigError, match=r"500 ms is out of reach for 'go', whose .+ 1000 ms"):
+        calibrated(20.0, 0.5)
+
+
+@pytest.mark.parametrize("latency_s", [-0.1, float("nan"), float("inf")])
+def test_a_latency_that_makes_no_sense_is_refused(latency_s: float) -> None:
+    with pytest.raises(ConfigError, match=r"a median latency of at most .+ ms was asked for"):
+        Target(fa_per_hour=1.0, latency_s=latency_s)

@@ -129,7 +129,7 @@ def test_a_page_is_well_formed_and_tells_everything_in_order(whole: str) -> None
         "Missed keywords (false reject rate) 36.4 % 4/11; 95 % 15.2–64.6",
         "False accepts, in hours without a keyword 0.50 per hour 3 in 6 h; 95 % 0.10–1.46",
         "Median latency after the keyword 100 ms 95 % 100 to 100",
-        "refractory period go 0.625 3 1,000 ms stop 0.750 5 1,000 ms",
+        "refractory period go 0.625 mean of 3 scores 1,000 ms stop 0.750 mean of 5 scores 1,000 ms",
         "Mean of the keywords' own rates: 36.4 %",
         "go 36.4 % 4/11; 95 % 15.2–64.6 0.50 per hour 3 in 6 h",
         "stop never said at most 0.61 per hour none in 6 h; 95 % never found",

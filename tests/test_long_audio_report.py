@@ -106,8 +106,14 @@ def test_what_was_heard_by_hand() -> None:
     assert found["counted_over"] == "negative"
     assert (found["events"], found["tolerance_s"]) == (5, 1.0)
     assert found["points"] == [
-        {"keyword": "stop", "threshold": 0.7, "smoothing_scores": 3, "refractory_ms": 1_000.0},
-        {"keyword": "go", "threshold": 0.8, "smoothing_scores": 2, "refractory_ms": 500.0},
+        {
+            "keyword": keyword,
+            "threshold": threshold,
+            "smoothing_scores": scores,
+            "refractory_ms": rest_ms,
+            "patience": None,
+        }
+        for keyword, threshold, scores, rest_ms in [("stop", 0.7, 3, 1e3), ("go", 0.8, 2, 500.0)]
     ]
 
 

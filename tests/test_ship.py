@@ -135,7 +135,7 @@ def test_a_calibrated_bundle_is_preferred_and_its_hours_are_on_the_card(tmp_path
     assert "FRR 0.0 % (0/1; 95 % 0.0–79.3); false accepts 0.50 per hour (1 in 2 h;" in page
     assert "- false accepts in books: 1.00 per hour (1 in 1 h; 95 % 0.03–5.57)" in page
     assert "- false accepts in rain: at most 3.7 per hour (none in 1 h; 95 %)" in page
-    row = f"| `{word}` | 0.9, 4 | 0.0 % (0/1; 95 % 0.0–79.3) | 0.50 per hour (1 in 2 h; 95 % 0.01–"
+    row = f"| `{word}` | 0.9, mean of 4 scores | 0.0 % (0/1; 95 % 0.0–79.3) | 0.50 per hour (1 in 2"
     assert row in page
     assert "| 200 ms |" in page
     assert str(tmp_path) not in page

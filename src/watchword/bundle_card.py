@@ -81,10 +81,7 @@ def _part(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _point(point: OperatingPoint, *, is_calibrated: bool = True) -> str:
     """Return an operating point in words."""
-    words = (
-        f"threshold {point.threshold:g}, mean of {point.smoothing_scores} scores, rest "
-        f"{point.refractory_ms:g} ms"
-    )
+    words = f"threshold {point.threshold:g}, {point.rule}, rest {point.refractory_ms:g} ms"
     return words if is_calibrated else f"{words} (a default, not calibrated)"
 
 
@@ -94,14 +91,10 @@ def _calibrated(bundle: Bundle) -> dict[str, Any]:
     evidence = _part(_part(facts.told, "operating_point"), "evidence")
     if not (facts.is_calibrated and evidence):
         return {}
-    target, error = evidence["target"], evidence["calibration_error"]
+    error = evidence["calibration_error"]
     return {
         "temperature": facts.temperature,
-        "target": (
-            f"at most {target['fa_per_hour']:g} false accepts per hour"
-            if "fa_per_hour" in target
-            else f"at most {100 * target['frr']:g} % of the keywords missed, on average"
-        ),
+        "target": _target(evidence["target"]),
         "expected_false_accepts": f"{evidence['expected_fa_per_hour']:.2f} per hour elsewhere",
         "false_accepts": _per_hour(evidence["false_accepts"]),
         "false_rejects": _missed(evidence["false_rejects"]),
@@ -113,6 +106,18 @@ def _calibrated(bundle: Bundle) -> dict[str, Any]:
             f"{name} ({hours:.3g} h)" for name, hours in evidence["recordings"].items()
         ),
     }
+
+
+def _target(told: Mapping[str, float]) -> str:
+    """Return in words what was to be reached."""
+    rate = (
+        f"at most {told['fa_per_hour']:g} false accepts per hour"
+        if "fa_per_hour" in told
+        else f"at most {100 * told['frr']:g} % of the keywords missed, on average"
+    )
+    if "latency_s" not in told:
+        return rate
+    return f"{rate}, within {1_000 * told['latency_s']:g} ms of each keyword's end (median)"
 
 
 def _per_hour(found: Mapping[str, Any]) -> str:

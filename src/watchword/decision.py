@@ -4,10 +4,13 @@ In come posteriors, one row every score hop, out go detections. A room because t
 server and the evaluation must mean the same by *detection*, and because its arithmetic can be
 redone by hand:
 
-* The **score** of a keyword is the mean of its posterior over the last ``smoothing_scores`` rows.
-  At the start of a stream it is the mean over as many as there have been, but not over fewer than
-  half of them, the missing ones being zero: one row is no evidence where ten are asked for, and a
-  word at the very start can still be heard.
+* The **score** of a keyword is, where a ``patience`` is given, the highest value that its posterior
+  reached in at least so many of the last ``smoothing_scores`` rows: a word that is there is heard
+  in row after row, what only sounds like it in one or two. Rows before the stream are zero.
+* Without a patience it is the mean of the posterior over those rows. At the start of a stream it
+  is the mean over as many as there have been, but not over fewer than half of them, the missing
+  ones being zero: one row is no evidence where ten are asked for, and a word at the very start can
+  still be heard.
 * A **burst** is a run of scores at or above the threshold. Its first score fires, be it the first
   of the stream.
 * After a detection the keyword **rests** for ``refractory_ms``: a burst that begins in that time
@@ -21,11 +24,13 @@ Source:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from watchword.errors import ConfigError, nearest
@@ -35,6 +40,8 @@ LONGEST_SMOOTHING: Final = 1_000
 """Scores; at 80 ms each more than a minute, beyond which nothing is a keyword."""
 LONGEST_REST: Final = 2**62
 """Rows; longer than any stream, and twice that still is a number of 64 bits."""
+LARGEST_BLOCK: Final = 2**22
+"""Numbers that are sorted at a time."""
 LOWEST_POSTERIOR: Final = 1e-30
 """Below it 32 bits do not reach; no temperature makes anything of it."""
 
@@ -45,8 +52,10 @@ class OperatingPoint:
 
     Args:
         threshold: Score from which it counts as heard, in (0, 1].
-        smoothing_scores: Rows a score is the mean of, at least 1.
+        smoothing_scores: Rows that a score is made of, at least 1.
         refractory_ms: How long it rests after a detection, at least 0.
+        patience: In how many of those rows, from 1 to all, a score must have been reached; their
+            mean is the score where it is not given.
 
     Raises:
         ConfigError: If a number lies outside its range.
@@ -59,6 +68,7 @@ class OperatingPoint:
     threshold: float = 0.7
     smoothing_scores: int = 3
     refractory_ms: float = 1_000.0
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -78,15 +88,54 @@ class OperatingPoint:
                 f"a refractory period of {self.refractory_ms:g} ms was given, needed a finite time "
                 "from 0 on"
             )
+        rows = self.patience
+        if rows is not None and not (1 <= rows <= scores and rows == int(rows)):
+            raise ConfigError(
+                f"a patience of {rows} scores was given, needed a whole number from 1 to the "
+                f"{scores} that are smoothed over"
+            )
 
     def changed(self, **values: float | int | None) -> OperatingPoint:
         """Return the point with some numbers changed; what is None stays.
 
+        With other rows to smooth over, patience stays the share of them that it was.
+
         Args:
             **values: New numbers by name.
+
+        Example:
+            >>> OperatingPoint(0.8, 10, patience=8).changed(smoothing_scores=5).patience
+            4
         """
         changes: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+        scores = changes.get("smoothing_scores", self.smoothing_scores)
+        if self.patience is not None and scores != self.smoothing_scores:
+            changes.setdefault(
+                "patience", math.ceil(self.patience / self.smoothing_scores * scores)
+            )
         return replace(self, **changes)
+
+    @property
+    def rule(self) -> str:
+        """What makes a score, in words.
+
+        Example:
+            >>> OperatingPoint(0.8, 10, patience=8).rule, OperatingPoint(0.8).rule
+            ('8 of 10 scores', 'mean of 3 scores')
+        """
+        of = "mean" if self.patience is None else f"{self.patience}"
+        return f"{of} of {self.smoothing_scores} scores"
+
+
+def point_of(told: Mapping[str, Any]) -> OperatingPoint:
+    """Return the operating point of a report's row; reports of old know no patience.
+
+    Args:
+        told: Its numbers by name, and whatever else.
+    """
+    return OperatingPoint(
+        told["threshold"], told["smoothing_scores"], told["refractory_ms"], told.get("patience")
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +195,8 @@ class Decision:
         self.score_hop_ms = score_hop_ms
         self.thresholds = np.array([p.threshold for p in points.values()], np.float32)
         self.smoothing = np.array([p.smoothing_scores for p in points.values()])
+        self.patience = np.array([p.patience or 0 for p in points.values()])
+        """In how many rows a score must have been reached; 0 where it is their mean."""
         rests = np.array([p.refractory_ms / score_hop_ms for p in points.values()])
         self.rests = np.minimum(np.ceil(rests - 1e-9), LONGEST_REST).astype(np.int64)
         """Rows from one detection to the next at least."""
@@ -191,8 +242,36 @@ class Decision:
         return scores, found, Memory(recent, above[-1].copy(), fired, rows)
 
     def _smoothed(self, posteriors: Posteriors, memory: Memory) -> Posteriors:
-        """Return the mean over each row and those before it, summed oldest last in float64."""
+        """Return the score at each row."""
         rows = np.concatenate([memory.recent, posteriors])
+        if not self.patience.any():
+            return self._means(rows, posteriors, memory)
+        held = self._held(rows, len(posteriors))
+        if self.patience.all():
+            return held
+        return np.where(self.patience > 0, held, self._means(rows, posteriors, memory))
+
+    def _held(self, rows: Posteriors, count: int) -> Posteriors:
+        """Return what the last rows reached as often as patience asks, at each of the last rows.
+
+        Args:
+            rows: What was heard before, as far as it is remembered, and now.
+            count: Rows of now.
+        """
+        widest = int(self.smoothing.max())
+        before = np.zeros((max(widest - 1 + count - len(rows), 0), rows.shape[1]), np.float32)
+        windows = sliding_window_view(np.concatenate([before, rows]), widest, axis=0)[-count:]
+        is_old = np.arange(widest) < widest - self.smoothing[:, None]
+        place = np.minimum(widest - self.patience, widest - 1)[None, :, None]
+        scores = np.empty((count, rows.shape[1]), np.float32)
+        size = max(1, LARGEST_BLOCK // (widest * rows.shape[1]))
+        for first in range(0, count, size):
+            block = np.sort(np.where(is_old, -1.0, windows[first : first + size]), axis=-1)
+            scores[first : first + size] = np.take_along_axis(block, place, axis=-1)[..., 0]
+        return scores
+
+    def _means(self, rows: Posteriors, posteriors: Posteriors, memory: Memory) -> Posteriors:
+        """Return the mean over each row and those before it, summed oldest last in float64."""
         start = len(memory.recent)
         place = np.arange(start, len(rows))
         seen = memory.rows + np.arange(1, len(posteriors) + 1)

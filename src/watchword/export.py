@@ -8,7 +8,7 @@ is written, is decided here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,11 +194,7 @@ def _facts(
             for key, shape in zip(front.names, front.shapes, strict=True)
         ],
         "operating_point": {
-            "default": {
-                "threshold": point.threshold,
-                "smoothing_scores": point.smoothing_scores,
-                "refractory_ms": point.refractory_ms,
-            },
+            "default": asdict(point),
             "keywords": {},
             "is_calibrated": False,
         },

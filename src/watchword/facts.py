@@ -23,9 +23,11 @@ from watchword.errors import BundleError, ConfigError
 from watchword.units import SAMPLE_RATE_HZ, Samples
 from watchword.words import SILENCE, UNKNOWN
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 OLDEST: Final = 1
 """The first format knew no temperature; what it says is read as a temperature of 1."""
+FIRST_WITH_PATIENCE: Final = 3
+"""Scores of earlier formats are means."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 MOST_LABELS: Final = 10_000
 LONGEST_SAMPLES: Final = 60 * SAMPLE_RATE_HZ
@@ -189,7 +191,8 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         raise ValueError(f"format is {told['format']!r}")
     labels = _labels(told["labels"])
     deciding = told["operating_point"]
-    points = {key: _point(value) for key, value in dict(deciding.get("keywords", {})).items()}
+    told_points = dict(deciding.get("keywords", {}))
+    points = {key: _point(told["format"], value) for key, value in told_points.items()}
     if not {*points} <= {*labels}:
         raise ValueError("an operating point is that of no label")
     return Facts(
@@ -197,7 +200,7 @@ def _facts(told: Mapping[str, Any]) -> Facts:
         labels=labels,
         timing=_timing(told["timing"]),
         state=_states(told["state"]),
-        default_point=_point(deciding["default"]),
+        default_point=_point(told["format"], deciding["default"]),
         points=points,
         is_calibrated=deciding.get("is_calibrated", False) is True,
         temperature=_temperature(told["format"], deciding),
@@ -254,13 +257,16 @@ def _state(told: Mapping[str, Any]) -> StatePart:
     return StatePart(_text(told["input"], "input"), _text(told["output"], "output"), shape)
 
 
-def _point(told: Mapping[str, Any]) -> OperatingPoint:
+def _point(version: int, told: Mapping[str, Any]) -> OperatingPoint:
     """Return an operating point."""
     numbers = told["threshold"], told["smoothing_scores"], told["refractory_ms"]
     is_number = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
     if not is_number or not _is_count(numbers[1]):
         raise ValueError("an operating point is made of numbers")
-    return OperatingPoint(float(numbers[0]), numbers[1], float(numbers[2]))
+    patience = told.get("patience") if version >= FIRST_WITH_PATIENCE else None
+    if patience is not None and not _is_count(patience):
+        raise ValueError("patience must be a whole number")
+    return OperatingPoint(float(numbers[0]), numbers[1], float(numbers[2]), patience)
 
 
 def _temperature(version: int, deciding: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from watchword import licences, robust_page
+from watchword.decision import point_of
 from watchword.front_matter import ARCHIVE, front_matter
 from watchword.metrics import Rate
 from watchword.page import PART_NAMES, code, headline, percent, rate, span, table
@@ -201,9 +202,9 @@ def _long(record: Record) -> list[str]:
         missed, latency = one["false_rejects"], one["latency"]
         frr = str(Rate(missed["misses"], missed["events"])) if missed else "never said"
         after = f"{1_000 * latency['median_s']:.0f} ms".replace("-", "−") if latency else "–"
-        chosen = f"{point['threshold']:g}, {point['smoothing_scores']}"
+        chosen = f"{point['threshold']:g}, {point_of(point).rule}"
         rows.append([code(one["keyword"]), chosen, frr, one["false_accepts"][where]["text"], after])
-    columns = ["keyword", "threshold, scores in its mean", "FRR", "false accepts", "latency"]
+    columns = ["keyword", "threshold, reached in", "FRR", "false accepts", "latency"]
     sources = record["hours_by_tag"].get("source", [])
     heard = [f"{row['value']}: {row['text']}" for row in sources]
     mean = record["mean_keyword_false_reject_rate"]

@@ -34,7 +34,7 @@ Threshold = Annotated[
     float | None, typer.Option(help="Score that counts as heard; the model's, if not given.")
 ]
 Smoothing = Annotated[
-    int | None, typer.Option(help="Scores that are averaged; the model's, if not given.")
+    int | None, typer.Option(help="Scores that smoothing looks at; the model's, if not given.")
 ]
 Refractory = Annotated[
     float | None, typer.Option(help="Rest after a detection in ms; the model's, if not given.")

@@ -90,8 +90,10 @@ class Spotter:
         model: Name of a shipped model, path of a bundle, or a bundle.
         keywords: Keywords to listen for; all of the model where not given.
         threshold: Score from which a keyword counts as heard; the bundle's where not given.
-        smoothing_scores: Rows a score is the mean of; the bundle's where not given.
+        smoothing_scores: Rows a score is made of; the bundle's where not given.
         refractory_ms: How long a keyword rests after a detection; the bundle's where not given.
+        patience: In how many of those rows a score must have been reached; as the bundle has it
+            where not given.
         is_int8: Whether to use the 8-bit graphs.
         threads: Threads a call may use.
 
@@ -109,6 +111,7 @@ class Spotter:
         threshold: float | None = None,
         smoothing_scores: int | None = None,
         refractory_ms: float | None = None,
+        patience: int | None = None,
         is_int8: bool = False,
         threads: int = 1,
     ) -> None:
@@ -120,6 +123,7 @@ class Spotter:
             "threshold": threshold,
             "smoothing_scores": smoothing_scores,
             "refractory_ms": refractory_ms,
+            "patience": patience,
         }
         self.points: Mapping[str, OperatingPoint] = {
             keyword: point.changed(**changes) for keyword, point in points.items()

@@ -32,6 +32,8 @@ from watchword.long_audio.scores import LongScores, detections
 from watchword.units import Seconds
 
 SMOOTHINGS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 15)
+PATIENCES: Final = (0.5, 0.65, 0.8, 1.0)
+"""Shares of the scores smoothed over: the more, the fewer false accepts, and the later."""
 REFRACTORIES_MS: Final = (500.0, 1_000.0, 1_500.0)
 TAIL_COUNT: Final = 20
 """False accepts from which the tail's law is learned."""
@@ -45,18 +47,21 @@ FEWEST_EVENTS: Final = 20
 
 @dataclass(frozen=True)
 class Target:
-    """What an operating point shall reach: one of the two.
+    """What an operating point shall reach: one of the two rates, and in what time.
 
     Args:
         fa_per_hour: False accepts per hour of all keywords together, at most.
         frr: Mean false reject rate of the keywords, at most, in (0, 1).
+        latency_s: Median time from the end of a keyword to its detection, of each keyword, at most;
+            any where not given.
 
     Raises:
-        ConfigError: If not exactly one is given, or it is out of range.
+        ConfigError: If not exactly one rate is given, or a number is out of range.
     """
 
     fa_per_hour: float | None = None
     frr: float | None = None
+    latency_s: Seconds | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -75,6 +80,11 @@ class Target:
                 f"a target of {self.frr:g} of the keywords missed was given, needed a share "
                 "between 0 and 1, such as 0.05"
             )
+        if self.latency_s is not None and not 0 <= self.latency_s < math.inf:
+            raise ConfigError(
+                f"a median latency of at most {1_000 * self.latency_s:g} ms was asked for, needed "
+                "a finite time from 0 on, such as 300"
+            )
 
 
 @dataclass(frozen=True)
@@ -85,11 +95,13 @@ class Choice:
         point: The operating point.
         frr: Misses ÷ events on the recordings at hand.
         fa_per_hour: False accepts per hour to be expected.
+        latency_s: Median latency of the events that were found; NaN where none was.
     """
 
     point: OperatingPoint
     frr: float
     fa_per_hour: float
+    latency_s: Seconds
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,8 @@ def calibrate(
     refuse_thin(recordings, keywords, target)
     options = {}
     for done, keyword in enumerate(keywords, start=1):
-        options[keyword] = _options(scores, recordings, keyword, temperature, tolerance_s)
+        found = _options(scores, recordings, keyword, temperature, tolerance_s)
+        options[keyword] = _worth(found, keyword, target)
         told(done, len(keywords))
     choices = _cheapest(options, target)
     points = {keyword: choice.point for keyword, choice in choices.items()}
@@ -203,10 +216,10 @@ def _options(
     temperature: float,
     tolerance_s: Seconds,
 ) -> list[Choice]:
-    """Return all operating points of a keyword that are worth a choice."""
+    """Return all operating points of a keyword."""
     found = []
-    for smoothing in SMOOTHINGS:
-        smooth = track(scores, recordings, keyword, OperatingPoint(1.0, smoothing), temperature)
+    for point in smoothed_points():
+        smooth = track(scores, recordings, keyword, point, temperature)
         for rest_ms in REFRACTORIES_MS:
             point = smooth.point.changed(refractory_ms=rest_ms)
             counts = count(replace(smooth, point=point), grid(), tolerance_s)
@@ -214,11 +227,43 @@ def _options(
             for place, threshold in enumerate(counts.thresholds.tolist()):
                 frr = counts.misses[place] / counts.events
                 chosen = point.changed(threshold=threshold)
-                found.append(Choice(chosen, float(frr), float(rates[place])))
-    kept = _undominated(
-        np.array([one.fa_per_hour for one in found]), np.array([one.frr for one in found])
-    )
-    return [found[place] for place in kept]
+                latency_s = float(counts.latencies_s[place])
+                found.append(Choice(chosen, float(frr), float(rates[place]), latency_s))
+    return found
+
+
+def smoothed_points() -> list[OperatingPoint]:
+    """Return what is tried of smoothing and patience, at a threshold of 1.
+
+    Example:
+        >>> [point.rule for point in smoothed_points()][:4]
+        ['1 of 1 scores', '1 of 2 scores', '2 of 2 scores', '2 of 3 scores']
+    """
+    return [
+        OperatingPoint(1.0, smoothing, patience=patience)
+        for smoothing in SMOOTHINGS
+        for patience in sorted({math.ceil(share * smoothing) for share in PATIENCES})
+    ]
+
+
+def _worth(found: Sequence[Choice], keyword: str, target: Target) -> list[Choice]:
+    """Return the choices that are quick enough and that no other one beats in both rates.
+
+    Raises:
+        ConfigError: If none is quick enough.
+    """
+    quick = list(found)
+    if target.latency_s is not None:
+        quick = [one for one in found if one.latency_s <= target.latency_s]
+        if not quick:
+            least = min(one.latency_s for one in found if not math.isnan(one.latency_s))
+            raise ConfigError(
+                f"a median latency of {1_000 * target.latency_s:.0f} ms is out of reach for "
+                f"{keyword!r}, whose quickest operating point takes {1_000 * least:.0f} ms: allow "
+                "more"
+            )
+    rates = np.array([(one.fa_per_hour, one.frr) for one in quick])
+    return [quick[place] for place in _undominated(rates[:, 0], rates[:, 1])]
 
 
 def _undominated(costs: NDArray[np.float64], misses: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -130,6 +130,10 @@ def calibrate(
     target_frr: Annotated[
         float | None, typer.Option(help="Share of the keywords missed, at most: 0.05 is 5 %.")
     ] = None,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(help="Median time from the end of each keyword to its detection, at most."),
+    ] = None,
     keywords: Keywords = "",
     tolerance: Tolerance = 1.0,
     int8: Int8 = False,
@@ -144,16 +148,36 @@ def calibrate(
     from watchword.long_audio.asking import Asked
     from watchword.long_audio.calibrate import Target
 
-    target = Target(fa_per_hour, target_frr)
+    target = Target(
+        fa_per_hour, target_frr, None if max_latency_ms is None else max_latency_ms / 1_000
+    )
     asked = Asked(model, on, keywords, tolerance, int8, workers, scores, trusted)
     with Console(is_quiet=as_json) as console:
         record = jobs.calibrate(asked, target, output, console=console)
         if not as_json:
-            console.table(record["keywords"], "operating points", is_answer=True)
+            rows = [_point(row) for row in record["keywords"]]
+            console.table(rows, "operating points", is_answer=True)
             for line in _calibrated(record):
                 console.answer(line)
     if as_json:
         print(json.dumps(record))
+
+
+def _point(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a terminal has room for of an operating point."""
+    from watchword.decision import point_of
+
+    late_s = row["median_latency_s"]
+    return {
+        "keyword": row["keyword"],
+        "threshold": row["threshold"],
+        "in": point_of(row).rule.removesuffix(" scores"),
+        "rest ms": row["refractory_ms"],
+        "missed": f"{row['misses']:,}/{row['events']:,}",
+        "false": row["false_accepts"],
+        "expected/h": round(row["expected_fa_per_hour"], 3),
+        "late ms": None if late_s is None else round(1_000 * late_s),
+    }
 
 
 def _calibrated(record: dict[str, Any]) -> list[str]:

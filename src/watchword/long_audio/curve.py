@@ -90,7 +90,7 @@ def detections(
         of: The score of a keyword.
         thresholds: Some, shape ``(thresholds,)``.
     """
-    point = replace(of.point, smoothing_scores=1)  # the scores are smoothed already
+    point = replace(of.point, smoothing_scores=1, patience=None)  # the scores are smoothed already
     names = [f"{place}" for place in range(len(thresholds))]
     points = {
         name: replace(point, threshold=float(value))
@@ -99,12 +99,22 @@ def detections(
     decision = Decision(points, of.score_hop_ms)
     for one, scores, times_s in zip(of.recordings, of.scores, of.times_s, strict=True):
         found: list[list[Detection]] = [[] for _ in names]
-        if (scores.max(initial=0.0) >= decision.thresholds).any():
-            rows = np.repeat(scores[:, None], len(names), axis=1)
-            for row, place in decision.step(rows, decision.start())[1]:
-                heard = Detection(of.keyword, float(times_s[row]), float(scores[row]))
-                found[place].append(heard)
+        memory = decision.start()
+        for first, end in _stretches(scores >= decision.thresholds.min()):
+            # what lies between two stretches is below all thresholds, and changes nothing else
+            memory = replace(memory, rows=first, above=np.zeros(len(names), bool))
+            rows = np.repeat(scores[first:end, None], len(names), axis=1)
+            _, fired, memory = decision.step(rows, memory)
+            for row, place in fired:
+                when_s, score = float(times_s[first + row]), float(scores[first + row])
+                found[place].append(Detection(of.keyword, when_s, score))
         yield one, found
+
+
+def _stretches(is_in: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first place and end of each run of true values."""
+    edges = np.flatnonzero(np.diff(is_in, prepend=False, append=False))
+    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +127,7 @@ class Counts:
         events: Out of how many.
         false_accepts: False accepts in the negative recordings, or in all where none is negative.
         hours: How long those are.
+        latencies_s: Median latency of the events that were found, NaN where none was.
     """
 
     thresholds: NDArray[np.float64]
@@ -124,6 +135,7 @@ class Counts:
     events: int
     false_accepts: NDArray[np.int64]
     hours: float
+    latencies_s: NDArray[np.float64]
 
 
 def count(of: Track, thresholds: NDArray[np.float64], tolerance_s: Seconds = TOLERANCE_S) -> Counts:
@@ -138,6 +150,7 @@ def count(of: Track, thresholds: NDArray[np.float64], tolerance_s: Seconds = TOL
     counted = {id(one) for one in negative}
     misses, false_accepts = (np.zeros(len(thresholds), np.int64) for _ in range(2))
     events = 0
+    latencies_s: list[list[float]] = [[] for _ in thresholds]
     for one, at_each in detections(of, thresholds):
         there = sum(event.keyword == of.keyword for event in one.events)
         events += there
@@ -147,7 +160,9 @@ def count(of: Track, thresholds: NDArray[np.float64], tolerance_s: Seconds = TOL
                 outcome = match(found, one, [of.keyword], tolerance_s)
                 misses[place] -= len(outcome.hits)
                 false_accepts[place] += len(outcome.false_accepts) * (id(one) in counted)
-    return Counts(thresholds, misses, events, false_accepts, hours(negative))
+                latencies_s[place] += [hit.latency_s for hit in outcome.hits]
+    medians = np.array([np.median(some) if some else np.nan for some in latencies_s])
+    return Counts(thresholds, misses, events, false_accepts, hours(negative), medians)
 
 
 def det(
@@ -186,6 +201,7 @@ def det(
             sum(one.events for one in found.values()),
             np.sum([one.false_accepts for one in found.values()], axis=0),
             some.hours,
+            np.full(len(thresholds), np.nan),  # no curve shows it
         )
         curves[POOLED] = _points(pooled)
     return curves

@@ -17,6 +17,7 @@ from typing import Any
 
 from watchword.long_audio.asking import Asked, Heard
 from watchword.long_audio.calibrate import Calibrated, Target
+from watchword.long_audio.rates import spread
 from watchword.long_audio.reference import hours
 from watchword.metrics import Calibration
 from watchword.portable import portable
@@ -130,6 +131,7 @@ def row(found: Calibrated, keyword: str) -> Record:
     rejects = judged.false_reject_rate(keyword)
     assert rejects is not None, "keywords without events were refused"
     accepts = judged.negative.false_accepts_per_hour(keyword)
+    latencies_s = judged.latencies_s(keyword)
     return {
         "keyword": keyword,
         **asdict(point),
@@ -138,4 +140,5 @@ def row(found: Calibrated, keyword: str) -> Record:
         "false_accepts": accepts.count,
         "hours": accepts.hours,
         "expected_fa_per_hour": found.choices[keyword].fa_per_hour,
+        "median_latency_s": spread(latencies_s).median_s if latencies_s else None,
     }

@@ -15,6 +15,7 @@ from html import escape
 from typing import Any, Final
 
 from watchword.canvas import DOTS_PER_INCH
+from watchword.decision import point_of
 from watchword.long_audio.page import CAPTIONS, PARTS
 from watchword.long_audio.sounds import Sound, flac, minus, spectrogram_png
 from watchword.page import percent, span
@@ -348,7 +349,7 @@ def _points(record: Record) -> str:
     rows = {
         row["keyword"]: (
             f"{row['threshold']:.3f}",
-            f"{row['smoothing_scores']}",
+            point_of(row).rule,
             f"{row['refractory_ms']:,.0f} ms",
         )
         for row in record["points"]
@@ -356,7 +357,7 @@ def _points(record: Record) -> str:
     if len(rows) > 1 and len(set(rows.values())) == 1:
         rows = {f"all {len(rows)} keywords": next(iter(rows.values()))}
     cells = [(escape(keyword), *numbers) for keyword, numbers in rows.items()]
-    header = ("keyword", "threshold", "scores smoothed over", "refractory period")
+    header = ("keyword", "threshold", "a score is reached in", "refractory period")
     return _table(header, cells, "Operating points")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from watchword.decision import point_of
 from watchword.page import code, percent, provenance_blocks, span, table
 
 Record = Mapping[str, Any]
@@ -289,12 +290,12 @@ def _points(record: Record) -> str:
         (
             code(row["keyword"]),
             f"{row['threshold']:.3f}",
-            f"{row['smoothing_scores']}",
+            point_of(row).rule,
             f"{row['refractory_ms']:,.0f} ms",
         )
         for row in record["points"]
     ]
-    return table(("keyword", "threshold", "scores smoothed over", "refractory period"), rows)
+    return table(("keyword", "threshold", "a score is reached in", "refractory period"), rows)
 
 
 def _counted(record: Record) -> str:
