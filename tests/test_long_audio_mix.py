@@ -389,6 +389,29 @@ def test_sentences_are_said_with_their_text(world: Path, tmp_path: Path) -> None
     assert {text.text for one in kept for text in one.said} == {"I know, yes"}
 
 
+def test_sentences_may_be_of_another_split_or_of_speakers_apart(
+    world: Path, tmp_path: Path
+) -> None:
+    talk = tmp_path / "talk"
+    told = ["file,split,speaker,transcript"]
+    for reader in ("ls1272", "ls1673"):  # at a share of a quarter the second is apart
+        write(talk / f"{reader}.wav", tone(2.0, 300))
+        told.append(f"{reader}.wav,valid,{reader},spoken by {reader}")
+    (talk / "list.csv").write_text("\n".join(told))
+    for source, readers in (("valid", 2), ("valid:0.25", ["ls1673"]), ("valid:-0.25", ["ls1272"])):
+        folder = tmp_path / source.replace(":", "-")
+        recipe = replace(QUICK, hours=0.01, speech=1.0, others=0.0)
+        negative = Path(f"{talk}:{source}")
+        recordings = mixed(world, folder, keywords=[], recipe=recipe, negative=negative)
+        texts = {said.text for one in recordings for said in one.said}
+        assert len(texts) == 2 if readers == 2 else texts == {f"spoken by {readers[0]}"}
+        assert {row["kind"] for row in rows_of(folder)} == {"sentence"}
+    with pytest.raises(
+        ConfigError, match=r"others and speech are 1 of the utterances, needed less"
+    ):
+        mixed(world, tmp_path / "all", recipe=recipe, negative=negative)
+
+
 def test_a_sentence_without_a_text_may_hold_keywords(world: Path, tmp_path: Path) -> None:
     write(tmp_path / "talk" / "one.wav", tone(3.0, 300))
     (tmp_path / "talk" / "list.csv").write_text("file,split\none.wav,test\n")
@@ -499,7 +522,7 @@ def test_a_text_longer_than_a_recording_makes_it_longer(world: Path, tmp_path: P
         ({"reverb": -0.1}, "reverb is -0.1, needed a share"),
         (
             {"others": 0.7, "speech": 0.4},
-            "others and speech are 1.1 of the utterances, needed less",
+            "others and speech are 1.1 of the utterances, needed 1 at most",
         ),
         ({"recording_s": 2.0}, "recording_s is 2, needed 5 to 3600 seconds: mend it, or ask for"),
         ({"hours": 0.0}, "0 hours asked for, needed at least 5 seconds of them: mend it, or leave"),

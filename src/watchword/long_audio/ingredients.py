@@ -16,14 +16,12 @@ from typing import Any, Final, Literal
 
 from watchword import audio
 from watchword.audio import Waveform
-from watchword.data.layouts import find_lists
+from watchword.data.layouts import find_lists, is_apart
 from watchword.data.manifest import Manifest, Split, Utterance, read_manifest
 from watchword.data.recordings import read_recordings
 from watchword.errors import DataError
-from watchword.long_audio.sound import (
-    centred,
-    power,
-)
+from watchword.long_audio.sound import centred, power
+from watchword.long_audio.sources import part_of
 from watchword.words import SILENCE, UNKNOWN, sounding_like, words_of
 
 SILENT_POWER: Final = 1e-8
@@ -102,28 +100,31 @@ def gather(
         keywords: Words that are marked.
         noise: Folder of backgrounds.
         rooms: Folder of impulse responses.
-        negative: Corpus of sentences.
+        negative: Corpus of sentences; ``FOLDER:SPLIT`` for another split of it than that of the
+            clips, ``FOLDER:SPLIT:SHARE`` for its speakers that training left.
         without: Words that nobody says.
         noise_split: Split of the backgrounds; the same where None.
 
     Raises:
+        ConfigError: If a corpus is named with a split or a share that is none.
         DataError: If the split has no clip of a keyword, no background or no sentence.
         AudioError: If a background or a room is no usable audio.
     """
     left_out: Counter[str] = Counter()
     manifests = [read_manifest(path) for path in speech]
     items = [*_words(manifests, split, keywords, without, left_out)]
-    if negative is not None:
-        items += _sentences(read_manifest(negative), split, without, left_out)
+    place, part, apart = part_of(str(negative)) if negative else (None, None, None)
+    if place:
+        items += _sentences(read_manifest(place), part or split, apart, without, left_out)
     _refuse_missing(keywords, items, split, manifests)
     prints = {"speech": [_print(one.folder, items) for one in manifests]}
-    if negative is not None:
-        prints["negative"] = [_print(negative, items)]
+    if place:
+        prints["negative"] = [_print(place, items)]
     heard: dict[str, list[Heard]] = {"noise": [], "rooms": []}
     for what, path in (("noise", noise), ("rooms", rooms)):
         if path is not None:
-            part = noise_split or split if what == "noise" else split
-            heard[what], of_folder = _heard(path, part, what)
+            wanted = noise_split or split if what == "noise" else split
+            heard[what], of_folder = _heard(path, wanted, what)
             prints[what] = [of_folder]
     kinds: tuple[Kind, ...] = ("keyword", "other", "sentence")
     by_kind = {kind: [one for one in items if one.kind == kind] for kind in kinds}
@@ -176,11 +177,20 @@ def _refuse_missing(
 
 
 def _sentences(
-    manifest: Manifest, split: Split, without: Sequence[str], left_out: Counter[str]
+    manifest: Manifest,
+    split: Split,
+    apart: float | None,
+    without: Sequence[str],
+    left_out: Counter[str],
 ) -> list[Item]:
-    """Return the sentences of a split that hold none of some words."""
+    """Return the sentences of a split, or of some of its speakers, that hold none of some words."""
     barred: frozenset[str] = frozenset().union(*map(sounding_like, without))
-    of_split = [spoken for spoken in manifest.utterances if spoken.split == split]
+    of_split = [
+        spoken
+        for spoken in manifest.utterances
+        if spoken.split == split
+        and (apart is None or is_apart(spoken.speaker, abs(apart)) == (apart > 0))
+    ]
     kept = [spoken for spoken in of_split if barred.isdisjoint(words_of(spoken.text))]
     if not kept:
         raise DataError(

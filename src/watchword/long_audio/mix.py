@@ -170,6 +170,11 @@ def _refuse_contradictions(
             f"{', '.join(both)} is a keyword and also among the words nobody says, needed one or "
             "the other: name other keywords, or leave words out of without"
         )
+    if keywords and recipe.others + recipe.speech == 1.0:
+        raise ConfigError(
+            "others and speech are 1 of the utterances, needed less than 1, since the rest are "
+            "keywords: lower one of them"
+        )
     if not keywords and recipe.hours is None:
         raise ConfigError(
             "no keyword was named, and nothing tells how long to mix, needed keywords, which are "

@@ -65,10 +65,10 @@ class Recipe:
                 raise ConfigError(
                     f"{name} is {getattr(self, name):g}, needed a share from 0 to 1: mend it"
                 )
-        if self.others + self.speech >= 1.0:
+        if self.others + self.speech > 1.0:
             raise ConfigError(
                 f"others and speech are {self.others + self.speech:g} of the utterances, needed "
-                "less than 1, since the rest are keywords: lower one of them"
+                "1 at most: lower one of them"
             )
         if not SHORTEST_S <= self.recording_s <= LONGEST_S:
             raise ConfigError(
