@@ -34,7 +34,7 @@ from watchword.units import Seconds
 SMOOTHINGS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 15)
 PATIENCES: Final = (0.5, 0.65, 0.8, 1.0)
 """Shares of the scores smoothed over: the more, the fewer false accepts, and the later."""
-REFRACTORIES_MS: Final = (500.0, 1_000.0, 1_500.0)
+REFRACTORIES_MS: Final = (500.0, 1_000.0)
 TAIL_COUNT: Final = 20
 """False accepts from which the tail's law is learned."""
 ASSUMED_EXCESS: Final = 1.0
