@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import soundfile
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import helper
 
+from graphs import averaging
 from watchword import bundle
 
 RATE, SCORE = 16_000, 1_600
@@ -48,7 +48,16 @@ def facts(**changes: Any) -> dict[str, Any]:
 
 def write(path: Path, **changes: Any) -> Path:
     """Write the bundle; ``changes`` are facts."""
-    bundle.write(path, facts(**changes), {"clip.onnx": _clip(), "stream.onnx": _stream()})
+    answer = [
+        helper.make_node("Relu", ["p"], ["high"]),
+        helper.make_node("Neg", ["p"], ["minus"]),
+        helper.make_node("Relu", ["minus"], ["deep"]),
+        helper.make_node("Sub", ["one", "high"], ["less"]),
+        helper.make_node("Sub", ["less", "deep"], ["left"]),
+        helper.make_node("Concat", ["high", "deep", "left"], ["together"], axis=1),
+        helper.make_node("Transpose", ["together"], ["each"], perm=[0, 2, 1]),
+    ]
+    bundle.write(path, facts(**changes), averaging("loud-low", len(LABELS), RATE, SCORE, answer))
     return path
 
 
@@ -95,67 +104,3 @@ def never_said(folder: Path, lasts_s: float = 180.0) -> Path:
     """A recording in which nothing is said and two bursts are nearly loud, and its manifest."""
     record(folder / "noise.flac", lasts_s, (20.0, 0.8, 0.5), (60.0, 0.7, -0.5))
     return manifest(folder / "manifest.jsonl", [{"audio": "noise.flac", "events": []}]).parent
-
-
-def _answer(heard: str) -> list[onnx.NodeProto]:
-    """From ``heard`` (streams, 1, samples) to ``each`` (streams, scores, 3)."""
-    return [
-        helper.make_node("AveragePool", [heard], ["p"], kernel_shape=[RATE], strides=[SCORE]),
-        helper.make_node("Relu", ["p"], ["high"]),
-        helper.make_node("Neg", ["p"], ["minus"]),
-        helper.make_node("Relu", ["minus"], ["deep"]),
-        helper.make_node("Sub", ["one", "high"], ["less"]),
-        helper.make_node("Sub", ["less", "deep"], ["left"]),
-        helper.make_node("Concat", ["high", "deep", "left"], ["together"], axis=1),
-        helper.make_node("Transpose", ["together"], ["each"], perm=[0, 2, 1]),
-    ]
-
-
-def _model(
-    nodes: list[onnx.NodeProto], inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]
-) -> bytes:
-    """A model of some nodes."""
-    given, returned = (
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in x.items()]
-        for x in (inputs, outputs)
-    )
-    constants = [
-        helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
-        helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
-        helper.make_tensor("start", TensorProto.INT64, [1], [-(RATE - SCORE)]),
-        helper.make_tensor("end", TensorProto.INT64, [1], [2**62]),
-    ]
-    used = {name for node in nodes for name in node.input}
-    graph = helper.make_graph(
-        nodes, "loud-low", given, returned, [one for one in constants if one.name in used]
-    )
-    opset = [helper.make_opsetid("", 18)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=9)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
-
-
-def _clip() -> bytes:
-    """``waveform`` (batch, 16,000) to ``posteriors`` (batch, 3)."""
-    nodes = [
-        helper.make_node("Unsqueeze", ["waveform", "axis"], ["heard"]),
-        *_answer("heard"),
-        helper.make_node("Squeeze", ["each", "axis"], ["posteriors"]),
-    ]
-    return _model(nodes, {"waveform": ["batch", RATE]}, {"posteriors": ["batch", 3]})
-
-
-def _stream() -> bytes:
-    """``chunk`` and ``audio`` to ``posteriors`` and ``next_audio``."""
-    nodes = [
-        helper.make_node("Concat", ["audio", "chunk"], ["all"], axis=1),
-        helper.make_node("Unsqueeze", ["all", "axis"], ["heard"]),
-        *_answer("heard"),
-        helper.make_node("Identity", ["each"], ["posteriors"]),
-        helper.make_node("Slice", ["all", "start", "end", "axis"], ["next_audio"]),
-    ]
-    return _model(
-        nodes,
-        {"chunk": ["streams", "samples"], "audio": ["streams", RATE - SCORE]},
-        {"posteriors": ["streams", "scores", 3], "next_audio": ["streams", RATE - SCORE]},
-    )

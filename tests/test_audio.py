@@ -87,11 +87,20 @@ def test_a_file_of_no_bytes_is_refused(tmp_path: Path) -> None:
         audio.read(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.raw"])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
 def test_a_file_that_is_no_audio_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("not a sound " * 100)
     with pytest.raises(AudioError, match=r"cannot be decoded \(.+\), needed a format that libsnd"):
         audio.read(tmp_path / name)
+
+
+def test_raw_samples_are_answered_with_the_command_that_hears_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.raw"
+    path.write_bytes(bytes(640))
+    with pytest.raises(
+        AudioError, match=r"needed a file that tells its rate; .+--stdin < .+a\.raw"
+    ):
+        audio.read(path)
 
 
 def test_a_flac_file_cut_short_is_refused(tmp_path: Path) -> None:

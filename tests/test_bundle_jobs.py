@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
+
+import pytest
 
 from conftest import Ask, World
 from watchword import bundle, shipped
@@ -28,6 +31,37 @@ def test_a_checkpoint_becomes_a_bundle_beside_it_that_hears(
     assert all(json.loads(line)["recording"] == str(clip) for line in heard.out.splitlines())
 
 
+def test_an_export_shows_the_table_in_80_columns_and_what_8_bits_cost(
+    trained: World, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / "mine.watchword"
+    answer = ask("export", trained.checkpoint, "--env", trained.env, "-o", path)
+    assert answer.code == 0, answer.err
+    assert " stream.int8.onnx " in answer.err
+    cost = bundle.read(path).facts.told["int8"]
+    assert (
+        f"8 bits: {100 * cost['int8_accuracy']:.2f} % of {cost['clips']} validation clips of "
+        f"speech are right, in float {100 * cost['float_accuracy']:.2f} %; "
+    ) in answer.err
+
+
+@pytest.mark.parametrize("package", ["torch", "onnx", "onnxscript"])
+def test_without_its_extra_an_export_names_it_before_any_work(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    said = f"{package} is not installed, and this needs it: pip install 'watchword[export]'"
+    assert ask("export", "best.safetensors").line == f"watchword: {said}"
+
+
+def test_a_bundle_is_not_taken_for_a_damaged_checkpoint(ask: Ask, tmp_path: Path) -> None:
+    path = shutil.copy(shipped.find_bundle(shipped.names()[0]), tmp_path / "mine.watchword")
+    for command in ("export", "eval"):
+        line = ask(command, path).line
+        assert "mine.watchword is a bundle, needed a checkpoint: give that from which" in line
+
+
 def test_without_its_speech_a_model_is_exported_in_float_alone(
     trained: World, ask: Ask, tmp_path: Path
 ) -> None:
@@ -44,6 +78,7 @@ def test_without_its_speech_a_model_is_exported_in_float_alone(
         shutil.move(trained.folder / "away", trained.speech)
     assert answer.code == 0, answer.err
     assert "stream.onnx" in answer.err
+    assert "8 bits:" not in answer.err
     assert answer.out.startswith(f"bundle: {tmp_path / 'mine.watchword'} (")
     assert bundle.read(tmp_path / "mine.watchword").facts.name == "mine"
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
+import watchword
 from conftest import Ask, World, listing
-from watchword import audio, checkpoint, jobs, model_jobs, scores
+from watchword import checkpoint, jobs, model_jobs, scores
 from watchword.checkpoint import Checkpoint
 from watchword.config import (
     CorpusSettings,
@@ -27,7 +27,7 @@ from watchword.config import (
     load_environment,
     load_settings,
 )
-from watchword.data import archives, synth
+from watchword.data import synth
 
 
 def unchanged(folder: Path, act: Callable[[], Any]) -> Any:
@@ -46,6 +46,11 @@ def write_checkpoint(stem: Path, settings: Settings) -> Path:
     weights = build.classifier(settings, len(labels)).state_dict()
     checkpoint.save(Checkpoint(settings, labels, weights, {}), stem)
     return stem.with_name(f"{stem.name}.pth.tar")
+
+
+def test_the_version_is_told(ask: Ask) -> None:
+    answer = ask("--version")
+    assert (answer.code, answer.out, answer.err) == (0, f"watchword {watchword.__version__}\n", "")
 
 
 # -------------------------------------------------------------------------------------------- info
@@ -347,126 +352,6 @@ def test_curves_are_logged_for_tensorboard(trained: World) -> None:
     content = events.read_bytes()
     for name in ("loss", "valid_accuracy", "learning_rate"):
         assert name.encode() in content
-
-
-# -------------------------------------------------------------------------------------------- data
-
-
-@pytest.fixture
-def speech(tmp_path: Path) -> Path:
-    """Two words by two speakers, nothing wrong with them."""
-    rng = np.random.default_rng(0)
-    for name in ("yes/a", "yes/b", "no/a", "no/b"):
-        path = tmp_path / "mine" / f"{name}_nohash_0.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        audio.write(path, rng.uniform(-0.1, 0.1, 16_000))
-    return tmp_path / "mine"
-
-
-def test_a_clean_folder_is_said_to_be_clean(ask: Ask, speech: Path) -> None:
-    answer = ask("data", "check", speech)
-    assert (answer.code, answer.err) == (0, "")
-    assert answer.out == f"{speech}: 4 utterances, 0 noise recordings, 0 errors, 0 warnings\n"
-
-
-def test_warnings_are_shown_and_are_no_failure(ask: Ask, speech: Path) -> None:
-    audio.write(speech / "yes" / "c_nohash_0.wav", np.zeros(16_000))
-    answer = ask("data", "check", speech)
-    assert answer.code == 0
-    assert "1.00 s of digital silence" in " ".join(answer.out.split())
-    assert "0 errors, 1 warnings" in answer.out
-
-
-def test_errors_are_shown_and_told_by_the_exit_code(ask: Ask, speech: Path) -> None:
-    (speech / "yes" / "c_nohash_0.wav").write_bytes(b"")
-    (speech / "no" / "c_nohash_0.wav").write_bytes(b"no audio at all")
-    answer = ask("data", "check", speech)
-    assert answer.code == 1
-    assert "empty" in answer.out
-    assert "unreadable" in answer.out
-    record = json.loads(ask("data", "check", speech, "--json").out)
-    assert (record["errors"], record["is_clean"]) == (2, False)
-
-
-def test_data_commands_refuse_what_is_no_folder_of_speech(
-    ask: Ask, speech: Path, tmp_path: Path
-) -> None:
-    for command in ("check", "prepare"):
-        (tmp_path / "empty").mkdir(exist_ok=True)
-        assert "nowhere: no such folder" in ask("data", command, tmp_path / "nowhere").line
-        assert "empty: no utterances found" in ask("data", command, tmp_path / "empty").line
-        clip = speech / "yes" / "a_nohash_0.wav"
-        assert "found a file, needed the folder" in ask("data", command, clip).line
-
-
-def test_preparing_says_what_there_is(ask: Ask, speech: Path, tmp_path: Path) -> None:
-    (tmp_path / "env.yml").write_text(f"datasets: {tmp_path}\n")
-    words = ["data", "prepare", speech, "--env", tmp_path / "env.yml"]
-    record = json.loads(ask(*words, "--json").out)
-    assert (record["layout"], record["clips"], record["words"]) == ("commands", 4, 2)
-    assert record["train"] + record["valid"] + record["test"] == 4
-    answer = ask(*words)
-    assert "clips        4" in answer.out
-    assert record["fingerprint"] in answer.out
-
-
-def test_recordings_that_are_left_out_are_said(
-    ask: Ask, speech: Path, tmp_path: Path, trained: World
-) -> None:
-    (tmp_path / "env.yml").write_text(f"datasets: {tmp_path}\n")
-    (speech / "yes" / "c_nohash_0.wav").write_bytes(b"no audio at all")
-    where = ["--env", tmp_path / "env.yml"]
-    said = "mine: 1 of 5 recordings are no usable audio and are left out: see "
-    (tmp_path / "x.yml").write_text(
-        "task: {keywords: [yes, no], unknown: none, has_silence: false}\n"
-        "model: {name: tc_resnet8, width: 0.25}\n"
-        "train: {epochs: 1, batch_size: 2, settle_batches: 0}\n"
-    )
-    commands = {
-        "prepare": ["data", "prepare", speech],
-        "train": ["train", tmp_path / "x.yml", "--data", speech],
-        "eval": ["eval", trained.checkpoint, "--data", speech, "--output", tmp_path / "report"],
-    }
-    for name, words in commands.items():
-        err = ask(*words, *where).err
-        assert err.count(said) == 1, (name, err)
-        place = Path(err.partition(said)[2].splitlines()[0])
-        assert place.read_text().splitlines()[1].startswith("yes/c_nohash_0.wav,"), name
-    assert ask("data", "prepare", speech, *where, "--json").err == ""
-
-
-def test_synthetic_speech_is_made_where_it_is_asked_for(ask: Ask, tmp_path: Path) -> None:
-    words = ["--words", "yes, no", "--variants", 1]
-    answer = ask("data", "synth", tmp_path / "x", *words)
-    assert (answer.code, answer.out) == (0, f"speech is in {tmp_path / 'x'}\n")
-    assert len(list((tmp_path / "x" / "yes").glob("*.wav"))) == 3  # one each for three splits
-    record = json.loads(ask("data", "synth", tmp_path / "z", *words, "--seed", 3, "--json").out)
-    made = {"folder": str(tmp_path / "z"), "words": ["yes", "no"], "variants": 1, "seed": 3}
-    assert record == made
-    assert "words to speak" in ask("data", "synth", tmp_path / "y", "--words", "Yes!").line
-    (tmp_path / "words.txt").write_text("yes\nno\n")
-    words = ("--words", tmp_path / "words.txt", "--variants", 1, "--json")
-    assert json.loads(ask("data", "synth", tmp_path / "w", *words).out)["words"] == ["yes", "no"]
-
-
-def test_a_public_archive_is_fetched_by_name(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "did you mean" in ask("data", "fetch", "speech_commands_v0.2").line
-
-    def fetch(name: str, datasets: Path, *, progress: archives.Progress) -> Path:
-        progress("download", 0, None)
-        progress("check", 5, 10)
-        return datasets / name
-
-    monkeypatch.setattr(archives, "fetch", fetch)
-    (tmp_path / "env.yml").write_text("datasets: here\n")
-    words = ["data", "fetch", "speech_commands_v0.01", "--env", tmp_path / "env.yml"]
-    assert ask(*words).out == "speech_commands_v0.01 is in here/speech_commands_v0.01\n"
-    answer = ask(*words, "--json")
-    folder = "here/speech_commands_v0.01"
-    assert json.loads(answer.out) == {"name": "speech_commands_v0.01", "folder": folder}
-    assert answer.err == ""
 
 
 # -------------------------------------------------------------------------------------------- plot

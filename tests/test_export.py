@@ -238,3 +238,16 @@ def test_every_model_of_the_zoo_can_be_exported(tmp_path: Path, name: str) -> No
     used = {node.op_type for graph in made.graphs for node in graph_of(made, graph).graph.node}
     assert used <= OPERATORS
     assert all(row["largest"] <= 1e-4 for row in made.facts.told["parity"]["rows"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_of_the_zoo_has_an_8_bit_form(tmp_path: Path, name: str) -> None:
+    row = models.entry(name)
+    fitting = {"mels": row.mels} if row.mels >= 40 else {"kind": "mfcc", "coefficients": row.mels}
+    loaded = checkpoint_of(name, 1.0, features=FeatureSettings(**fitting))
+    sounds = Sounds(noises(32, 1), noises(12, 2), np.arange(12), "noise")
+    made = export.export(loaded, sounds, tmp_path / "x.watchword", name="x")
+    used = {node.op_type for graph in made.graphs for node in graph_of(made, graph).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} < used <= OPERATORS
+    assert len(made.graphs["clip.int8.onnx"]) < len(made.graphs["clip.onnx"])

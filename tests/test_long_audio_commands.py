@@ -1,4 +1,4 @@
-"""``eval --stream``, ``calibrate``, ``mine``, ``data mix`` and ``data sentences`` as typed."""
+"""``eval --stream``, ``calibrate`` and ``mine`` as typed."""
 
 from __future__ import annotations
 
@@ -13,27 +13,16 @@ import long_models
 from conftest import Ask, listing
 from long_models import event
 from watchword import bundle
-from watchword.errors import ConfigError
 from watchword.long_audio import scores as answers
-from watchword.long_audio.commands import span, split_named
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model, recordings in which its keywords are said and are not, and a corpus of clips."""
+    """A model, and recordings in which its keywords are said and are not."""
     folder = tmp_path_factory.mktemp("typed")
     long_models.write(folder / "model.watchword")
     long_models.said_often(folder / "said")
     long_models.never_said(folder / "never")
-    lists: dict[str, list[str]] = {"validation": [], "testing": []}
-    for word in ("loud", "low", "other"):
-        for speaker, of_split in (("a", "testing"), ("b", "validation"), ("c", None)):
-            name = f"{word}/{speaker}_nohash_0.wav"
-            long_models.record(folder / "clips" / name, 1.0, (0.2, 0.5, 0.3))
-            if of_split:
-                lists[of_split].append(f"{name}\n")
-    for of_split, names in lists.items():
-        (folder / "clips" / f"{of_split}_list.txt").write_text("".join(names))
     return folder
 
 
@@ -71,8 +60,6 @@ def plain(text: str) -> str:
     [
         (["calibrate"], ["--fa-per-hour", "--target-frr", "-o"]),
         (["mine"], ["--near", "--most"]),
-        (["data", "mix"], ["--snr", "--noise", "--hours"]),
-        (["data", "sentences"], ["--text", "--without", "--not-apart"]),
     ],
 )
 def test_help_tells_the_options_and_an_example(
@@ -369,135 +356,3 @@ def test_mine_refuses_in_one_line_and_writes_nothing(
     command = ["mine", world / "model.watchword", *sources(world, "--on"), "-o", "mined"]
     assert message in ask(*command, *words).line
     assert listing(tmp_path) == {"taken": b"precious"}
-
-
-# ------------------------------------------------------------------------------------------- data
-
-
-def mixing(world: Path, *words: object) -> list[object]:
-    """The words of a short mix."""
-    clips = ["--speech", world / "clips", "--keywords", "loud, low", "--split", "test"]
-    return ["data", "mix", "mix", *clips, "--length", 12, *words]
-
-
-def test_data_mix_tells_what_was_made_and_it_can_be_evaluated(ask: Ask, world: Path) -> None:
-    words = ["--snr", "5:15", "--gap", "1", "--level", "-30:-20", "--hours", 0.01]
-    answer = ask(*mixing(world, *words))
-    assert answer.code == 0, answer.err
-    assert re.fullmatch(r"3 recordings, 0\.01 hours, \d+ keywords are in mix\n", answer.out)
-    told = json.loads(Path("mix/mix.json").read_text())
-    assert told["recipe"]["snr_db"] == [5.0, 15.0]
-    assert told["recipe"]["gap_s"] == [1.0, 1.0]
-    assert told["recipe"]["level_dbfs"] == [-30.0, -20.0]
-    again = ask(*mixing(world, *words, "--json"))
-    assert (again.code, again.err) == (0, "")
-    record = json.loads(again.out)
-    assert (record["folder"], record["recordings"]) == ("mix", 3)
-    assert record["events"] == sum(told["events"].values())
-    assert ask("eval", world / "model.watchword", "--stream", "mix").code == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--snr", "abc"], "--snr abc is no number and no LOW:HIGH, needed such as 10 or 5:20"),
-        (["--snr", "5:"], "--snr 5: is no number and no LOW:HIGH"),
-        (["--level", "x:1"], "--level x:1 is no number and no LOW:HIGH"),
-        (["--gap", ""], "--gap is no number and no LOW:HIGH"),
-        (["--snr", "20:5"], "snr_db runs from 20 to 5, needed two numbers"),
-        (["--snr", "nan"], "snr_db runs from nan to nan"),
-        (["--hours", "0"], "0 hours asked for, needed at least 5 seconds"),
-        (["--hours", "-1"], "-1 hours asked for"),
-        (["--length", "0"], "recording_s is 0, needed 5 to 3600 seconds"),
-        (["--seed", "-1"], "the seed is -1, needed 0 or more"),
-        (["--overlap", "2"], "overlap is 2, needed a share from 0 to 1"),
-        (["--reverb", "0.5"], "reverb is 0.5 and there is no folder for it"),
-        (["--split", "dev2"], "no split is called 'dev2', needed train, valid or test: name one"),
-        (["--noise-split", "x"], "no split is called 'x'"),
-        (["--keywords", " , "], "no keyword was named, and nothing tells how long to mix"),
-        (["--keywords", "zebra"], "zebra"),
-        (["--speech", "nowhere"], "nowhere"),
-        (["--noise", "nowhere"], "nowhere"),
-    ],
-)
-def test_data_mix_refuses_in_one_line_and_writes_nothing(
-    ask: Ask, world: Path, tmp_path: Path, words: list[str], message: str
-) -> None:
-    assert message in ask(*mixing(world, *words)).line
-    assert [*tmp_path.iterdir()] == []
-
-
-def test_data_sentences_tells_what_was_made(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "x.txt").write_text("So it is.\nStop it.\nI know.\n")
-    words = ["--text", "x.txt", "--without", "stop, no", "--hours", 0.0005, "--split", "val"]
-    answer = ask("data", "sentences", "spoken", *words)
-    assert (answer.code, answer.out) == (0, "0.0005 hours of speech are in spoken\n")
-    assert "Stop" not in Path("spoken/utterances.csv").read_text()
-    answer = ask("data", "sentences", "spoken", *words, "--json")
-    assert (answer.code, answer.err) == (0, "")
-    made = {"folder": "spoken", "sentences": 1, "hours": 0.0005, "split": "valid"}
-    assert json.loads(answer.out) == made
-
-
-def test_data_sentences_takes_speakers_that_are_apart_or_are_not(ask: Ask, tmp_path: Path) -> None:
-    rows = ["a.wav,train,ls1272,one sentence", "b.wav,valid,ls1673,another sentence"]
-    (tmp_path / "read").mkdir()
-    (tmp_path / "read" / "list.csv").write_text("\n".join(["file,split,speaker,transcript", *rows]))
-    for option, text in (("--apart", "another sentence"), ("--not-apart", "one sentence")):
-        words = ["--text", "read", option, 0.25, "--hours", 0.0002]
-        assert ask("data", "sentences", option.strip("-"), *words).code == 0
-        told = Path(option.strip("-"), "utterances.csv").read_text()
-        assert told.count(text) == told.count("sentence") > 0
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--hours", "0"], "0 hours were asked for, needed a time above 0"),
-        (["--hours", "nan"], "nan hours were asked for"),
-        (["--split", "dev2"], "no split is called 'dev2', needed train, valid or test"),
-        (["--of", "dev2"], "no split is called 'dev2'"),
-        (["--of", "valid"], "x.txt were asked for, which is a file, needed a corpus"),
-        (["--apart", "0.2"], "x.txt were asked for, which is a file, needed a corpus"),
-        (["--apart", "-0.2"], "Invalid value for '--apart'"),
-        (["--not-apart", "2"], "Invalid value for '--not-apart'"),
-        (["--not-apart", "0"], "a share of 0 of the speakers was asked for"),
-        (
-            ["--apart", "0.2", "--not-apart", "0.3"],
-            "--apart 0.2 was given with --not-apart 0.3, needed one of them: leave one out",
-        ),
-        (["--without", "so"], "all of 1 sentences hold a digit or one of so, needed some"),
-        (["--text", "nowhere.txt"], "nowhere.txt cannot be read"),
-        (["--seed", "-1"], "the seed is -1, needed 0 or more"),
-    ],
-)
-def test_data_sentences_refuses_in_one_line_and_writes_nothing(
-    ask: Ask, tmp_path: Path, words: list[str], message: str
-) -> None:
-    (tmp_path / "x.txt").write_text("So it is.")
-    assert message in ask("data", "sentences", "spoken", "--text", "x.txt", *words).line
-    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
-
-
-# ------------------------------------------------------------------------------------------ words
-
-
-@pytest.mark.parametrize(
-    ("text", "found"), [("10", (10.0, 10.0)), ("-30:-18", (-30.0, -18.0)), ("5:20", (5.0, 20.0))]
-)
-def test_a_span_is_one_number_or_two(text: str, found: tuple[float, float]) -> None:
-    assert span(text, "--snr") == found
-
-
-def test_a_span_that_is_none_is_refused() -> None:
-    for text in ("", "a", "1:b", "1:2:3", "1:", ":1"):
-        with pytest.raises(ConfigError, match=r"is no number and no LOW:HIGH, needed such as 10"):
-            span(text, "--snr")
-
-
-def test_a_split_has_the_names_that_corpora_give_it() -> None:
-    assert [split_named(name) for name in ("train", "dev", "Test")] == ["train", "valid", "test"]
-    with pytest.raises(
-        ConfigError, match=r"no split is called 'both', needed train, valid or test"
-    ):
-        split_named("both")

@@ -152,46 +152,6 @@ def test_a_page_is_well_formed_and_tells_everything_in_order(whole: str) -> None
     assert places == sorted(places)
 
 
-def test_none_in_a_short_time_is_no_rate_of_zero() -> None:
-    told = Reader(html(record(is_empty=True), {}, [], [], title="tv")).text
-    assert "in hours without a keyword at most 0.92 per hour none in 4 h; 95 %" in told
-    assert "0.00 per hour" not in told
-
-
-def test_what_there_is_no_evidence_for_is_said_in_words() -> None:
-    told = Reader(html(record(is_empty=True), {}, [], [], title="tv")).text
-    for words in (
-        "Heard 4.0 h in 1 recording without a keyword.",
-        "none was said",
-        "none was found",
-        "No keyword was found, so there is no latency.",
-        "The signal-to-noise ratio of no keyword is told.",
-        "No speaker is known who said enough keywords to be judged alone.",
-        "There was no false accept.",
-        "None was said.",
-    ):
-        assert words in told
-    assert "None" not in told.replace("None was said.", "")
-
-
-def test_mistakes_that_cannot_be_heard_are_still_counted() -> None:
-    told = Reader(html(record(), {}, [], [], title="tv")).text
-    assert "There are 4; none was cut out to be listened to." in told
-    assert "alarm" not in told
-
-
-def test_points_that_are_all_alike_take_one_row() -> None:
-    alike = record()
-    alike["points"][1] = {**alike["points"][0], "keyword": "stop"}
-    assert "all 2 keywords 0.625" in Reader(html(alike, {}, [], [], title="tv")).text
-
-
-def test_unmarked_keywords_weaken_the_numbers() -> None:
-    weak = {**record(), "may_hold": {"recordings": 1, "hours": 0.5}}
-    told = Reader(html(weak, {}, [], [], title="tv")).text
-    assert "Unmarked keywords may occur in 30 min in 1 recording:" in told
-
-
 # ----------------------------------------------------------------------------------- how it is made
 
 

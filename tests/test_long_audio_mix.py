@@ -398,13 +398,13 @@ def test_sentences_may_be_of_another_split_or_of_speakers_apart(
         write(talk / f"{reader}.wav", tone(2.0, 300))
         told.append(f"{reader}.wav,valid,{reader},spoken by {reader}")
     (talk / "list.csv").write_text("\n".join(told))
-    for source, readers in (("valid", 2), ("valid:0.25", ["ls1673"]), ("valid:-0.25", ["ls1272"])):
+    for source, heard in (("valid", 2), ("valid:0.25", ["ls1673"]), ("valid:-0.25", ["ls1272"])):
         folder = tmp_path / source.replace(":", "-")
         recipe = replace(QUICK, hours=0.01, speech=1.0, others=0.0)
         negative = Path(f"{talk}:{source}")
         recordings = mixed(world, folder, keywords=[], recipe=recipe, negative=negative)
         texts = {said.text for one in recordings for said in one.said}
-        assert len(texts) == 2 if readers == 2 else texts == {f"spoken by {readers[0]}"}
+        assert len(texts) == 2 if heard == 2 else texts == {f"spoken by {heard[0]}"}
         assert {row["kind"] for row in rows_of(folder)} == {"sentence"}
     with pytest.raises(
         ConfigError, match=r"others and speech are 1 of the utterances, needed less"

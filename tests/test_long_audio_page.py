@@ -79,8 +79,8 @@ def test_each_keyword_has_its_row() -> None:
 
 def test_operating_points_are_told() -> None:
     told = text()
-    assert "| `stop` | 0.700 | 3 | 1,000 ms |" in told
-    assert "| `go` | 0.800 | 2 | 500 ms |" in told
+    assert "| `stop` | 0.700 | mean of 3 scores | 1,000 ms |" in told
+    assert "| `go` | 0.800 | mean of 2 scores | 500 ms |" in told
 
 
 def test_false_rejects_by_snr_and_by_tag_are_told() -> None:

@@ -31,7 +31,7 @@ LIGHT_ROOMS = (
     *("robust_report", "robust_page"),
     *("shipped", "licences", "portable", "front_matter", "weaknesses", "model_card"),
     *("decision", "facts", "bundle", "stream", "spotter", "microphone", "meter"),
-    *("model_commands", "spot_commands", "spot_jobs"),
+    *("data_commands", "model_commands", "spot_commands", "spot_jobs", "options"),
     *("study.comparison", "study.plan", "study.runs", "study.page", "study.jobs"),
 )
 COMMANDS = (
@@ -125,6 +125,10 @@ for words in (["info"], ["eval", "best.pth.tar"]):
     with contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
         main(words)
     answer["without torch"].append(err.getvalue())
+out = io.StringIO()
+with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+    main(["info", "commands-12", "--json"])
+answer["shipped without torch"] = json.loads(out.getvalue())
 print(json.dumps(answer))
 """
 
@@ -156,6 +160,13 @@ def test_without_torch_the_answer_is_an_install_command() -> None:
     assert probe()["without torch"] == [f"watchword: {said}\n"] * 2
 
 
+def test_without_torch_a_shipped_model_tells_of_its_points_and_its_card() -> None:
+    told = probe()["shipped without torch"]
+    assert told["name"] == "commands-12"
+    assert told["operating_point_stop"].startswith("threshold 0.")
+    assert told["card"] == "watchword models commands-12"
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_the_help_of_every_command_is_there(words: str) -> None:
     shown = " ".join(probe()["help"][words].split())
@@ -164,8 +175,7 @@ def test_the_help_of_every_command_is_there(words: str) -> None:
         names = [name.split() for name in COMMANDS if name.startswith(words) and name != words]
         below = {name[len(words.split())] for name in names}
         assert all(f"│ {name} " in shown for name in below)
-    else:
-        assert f"Example: watchword {words} " in shown
+    assert f"Example: watchword {words}".strip() in shown
 
 
 def test_no_command_is_missing_above() -> None:

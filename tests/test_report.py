@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from watchword import page, plots
+from watchword import canvas, page
 from watchword.errors import DataError
 from watchword.report import build_report, write_report
 from watchword.scores import Scores, load
@@ -237,7 +237,7 @@ def test_scores_are_safe_before_anything_can_fail(
     def broken(*_: object, **__: object) -> None:
         raise DataError("no ink")
 
-    monkeypatch.setattr(plots, "save", broken)
+    monkeypatch.setattr(canvas, "save", broken)
     with pytest.raises(DataError, match="no ink"):
         write_report(build_report(small(), provenance=PROVENANCE), small(), tmp_path)
     assert len(load(tmp_path / "scores.npz")) == 9

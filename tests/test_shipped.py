@@ -174,6 +174,10 @@ def test_info_tells_what_the_card_says_too(ask: Ask, shelf: Path) -> None:
     assert record["test"] == "100.0 % (120/120; 95 % 96.9–100.0)"
     assert record["card"] == "watchword models demo-12"
     assert "licence" in ask("info", "demo-12").out
+    assert record["operating_point"].startswith("threshold 0.")
+    assert "demo-12 is a bundle and has its own sizes" in ask("info", "demo-12", "--width", 2).line
+    (shelf / "demo-12-k2" / "model.watchword").unlink()  # as old ones had none
+    assert json.loads(ask("info", "demo-12-k2", "--json").out)["outputs"] == 12
     by_path = json.loads(ask("info", shelf / "demo-12" / "model.safetensors", "--json").out)
     assert "licence" not in by_path
 

@@ -201,9 +201,13 @@ def test_a_huge_chunk_is_heard_as_any_other() -> None:
 REFUSED: list[tuple[Any, str]] = [
     (
         np.zeros((2, 8), np.float32),
-        r"a chunk of shape \(2, 8\) came in, needed \(samples,\) of one",
+        r"a chunk of shape \(2, 8\) came in, needed \(samples,\) of .+: give chunk\[:, 0\]",
     ),
-    (np.float32(0.5), r"a chunk of shape \(\) came in, needed \(samples,\) of one channel: averag"),
+    (np.float32(0.5), r"a chunk of shape \(\) came in, needed \(samples,\) .+: give a numpy array"),
+    (
+        bytes(8),
+        r"a chunk of bytes came in, needed an array: .+ give np\.frombuffer\(chunk, np\.int",
+    ),
     (np.zeros(8, np.int32), r"a chunk of type int32 came in, needed int16 or float in \[-1, 1\]"),
     (
         np.zeros(8, np.uint8),

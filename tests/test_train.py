@@ -16,14 +16,13 @@ import torch
 from torch import nn
 
 from watchword import build, checkpoint, devices
-from watchword.config import Settings, TrainSettings, dump_settings, parse_settings
+from watchword.config import Settings, dump_settings, parse_settings
 from watchword.data.clips import ClipStore, prepare
 from watchword.data.rows import Source
 from watchword.errors import CheckpointError, ConfigError, DataError
 from watchword.models.layers import GatedLambda, TemporalLambda
 from watchword.pictures import LOG_NAME, read_log
 from watchword.progress import STATE_FILE, Watcher
-from watchword.schedule import Average, learning_rate
 from watchword.train import Run
 
 WORDS = ("left", "right", "up", "bed")
@@ -317,25 +316,7 @@ def test_default_taps_can_all_be_reached_at_one_second() -> None:
         assert (layer.embedding.grad != 0).any(dim=0).all()
 
 
-# ------------------------------------------------------------------------------- rates and averages
-
-
-def test_cosine_per_epoch_is_a_staircase() -> None:
-    stairs = TrainSettings(epochs=4, warmup_epochs=0, is_cosine_per_epoch=True)
-    assert learning_rate(stairs, 1.9) == learning_rate(stairs, 1.0)
-    assert learning_rate(stairs, 2.0) == pytest.approx(0.05)
-
-
-def test_the_average_follows_by_hand() -> None:
-    layer = torch.nn.Linear(1, 1, bias=False)
-    layer.weight.data.fill_(0.0)
-    average = Average(layer, decay=0.5)
-    layer.weight.data.fill_(1.0)
-    average.follow(layer)  # keeps 1/11 of 0
-    assert float(average.state["weight"]) == pytest.approx(10 / 11)
-    for _ in range(200):
-        average.follow(layer)
-    assert float(average.state["weight"]) == pytest.approx(1.0)
+# ------------------------------------------------------------------------------------- weight decay
 
 
 def test_weight_decay_spares_norms_and_biases() -> None:

@@ -153,10 +153,16 @@ def chunk(samples: NDArray[Any]) -> Waveform:
             f"a chunk that is no array came in ({error}), needed int16 or float in [-1, 1]: give a "
             "numpy array of shape (samples,)"
         ) from error
-    if samples.ndim != 1:
+    if samples.dtype.kind == "S":
         raise AudioError(
-            f"a chunk of shape {samples.shape} came in, needed (samples,) of one channel: average "
-            "the channels first"
+            "a chunk of bytes came in, needed an array: if they are 16-bit samples of one channel, "
+            "give np.frombuffer(chunk, np.int16)"
+        )
+    if samples.ndim != 1:
+        give = "chunk[:, 0], or the mean of the channels" if samples.ndim else "a numpy array"
+        raise AudioError(
+            f"a chunk of shape {samples.shape} came in, needed (samples,) of one channel: give "
+            f"{give}"
         )
     if samples.dtype == np.int16:
         return samples.astype(np.float32) * np.float32(1 / FULL_SCALE)
@@ -322,6 +328,11 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return "no such file, needed a sound file; check the name"
     if path.stat().st_size == 0:
         return "the file is empty (0 bytes), needed audio; remove it or record it again"
+    if path.suffix.lower() == ".raw":
+        return (
+            "raw samples without a header found, needed a file that tells its rate; 16-bit mono at "
+            f"{SAMPLE_RATE_HZ:,} Hz can be heard with watchword listen --stdin < {path}"
+        )
     reason = getattr(error, "error_string", None) or str(error) or type(error).__name__
     return (
         f"cannot be decoded ({reason.strip().rstrip('.')}), needed a format that libsndfile "

@@ -6,6 +6,7 @@ export listens to is found here: the speech a model was trained and chosen with.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from watchword import shipped
 from watchword.console import Console
-from watchword.errors import DataError
+from watchword.errors import DataError, missing_extra
 from watchword.units import CLIP_SAMPLES
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from watchword.config import Environment
     from watchword.export import Sounds
 
+NEEDED: Final = ("torch", "onnx", "onnxscript")
 RANGE_CLIPS: Final = 512
 MOST_CLIPS: Final = 5_000
 INT16_SCALE: Final = 32_768.0
@@ -46,7 +48,14 @@ def export(
         score_hop_ms: Time between two scores of a stream.
         is_int8: Whether to make 8-bit graphs, which needs speech.
         console: Where progress is shown.
+
+    Raises:
+        WatchwordError: If a package of the extra ``export`` is not installed.
     """
+    for package in NEEDED:
+        if find_spec(package) is None:
+            raise missing_extra(package, "export")
+
     from watchword import bundle, checkpoint
     from watchword import export as room
     from watchword.config import load_environment

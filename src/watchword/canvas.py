@@ -8,6 +8,7 @@ differ by stroke and marker, never by colour alone. No global state of matplotli
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,3 +102,24 @@ def save(figure: Figure, path: Path) -> Path:
     with written_whole(path) as file:
         figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return path
+
+
+def save_all(figures: Mapping[str, Figure | None], folder: Path) -> list[str]:
+    """Write figures into a folder; those that an older report had and this one has not are removed.
+
+    Args:
+        figures: Figures by file name; None where there is no evidence for one.
+        folder: Where to.
+
+    Returns:
+        The names of those that are there.
+
+    Raises:
+        DataError: If a file cannot be written.
+    """
+    for name, figure in figures.items():
+        if figure is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            save(figure, folder / name)
+    return [name for name, figure in figures.items() if figure is not None]

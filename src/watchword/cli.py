@@ -16,26 +16,23 @@ from typing import Annotated, Any
 
 import typer
 
+from watchword import __version__
+from watchword.data_commands import data_app
 from watchword.errors import ConfigError, WatchwordError, missing_extra
 from watchword.long_audio.commands import (
     CALIBRATE_EXAMPLE,
     MINE_EXAMPLE,
-    MIX_EXAMPLE,
-    SENTENCES_EXAMPLE,
     Int8,
     Keywords,
     Stream,
     Tolerance,
     Workers,
     calibrate,
-    data_mix,
-    data_sentences,
     mine,
 )
-from watchword.long_audio.commands import (
-    stream as stream_evaluation,
-)
+from watchword.long_audio.commands import stream as evaluate_stream
 from watchword.model_commands import INFO_EXAMPLE, MODELS_EXAMPLE, SHIP_EXAMPLE, info, models, ship
+from watchword.options import Env, Json
 from watchword.spot_commands import (
     EXPORT_EXAMPLE,
     LISTEN_EXAMPLE,
@@ -54,12 +51,16 @@ SHORT_HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="watchword",
     help="Keyword spotting: train small lambda networks, measure them honestly, ship them.",
+    epilog="Example: watchword spot recording.flac",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings=SHORT_HELP,
 )
-data_app = typer.Typer(no_args_is_help=True, help="Get, prepare, check and make speech.")
-plot_app = typer.Typer(no_args_is_help=True, help="Draw runs and reports.")
+plot_app = typer.Typer(
+    no_args_is_help=True,
+    help="Draw runs and reports.",
+    epilog="Example: watchword plot training output/google_commands/*",
+)
 app.add_typer(data_app, name="data")
 app.add_typer(plot_app, name="plot")
 
@@ -78,7 +79,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="Settings to change, such as train.epochs=2.", metavar="KEY=VALUE"),
 ]
-Env = Annotated[Path | None, typer.Option("--env", help="YAML file: where data and outputs live.")]
 Gpu = Annotated[
     int | None,
     typer.Option("--gpu", help="Number of the one GPU to use; -1 for the CPU."),
@@ -88,12 +88,20 @@ Processes = Annotated[
     typer.Option(help="GPUs, or processes on a CPU; all GPUs, or one process, if not given."),
 ]
 Nodes = Annotated[int, typer.Option(min=1, help="Machines.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of speech, in place of the first corpus.")
 ]
 OtherFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of speech, in place of what it learned from.")
+]
+Evaluated = Annotated[
+    Path,
+    typer.Argument(help="A checkpoint, or the name of a shipped model; with --stream a bundle."),
+]
+TaskName = Annotated[str | None, typer.Option(help="Task; as trained, if not given.")]
+SplitName = Annotated[str, typer.Option(help="train, valid or test.")]
+ReportFolder = Annotated[
+    Path | None, typer.Option(help="Folder of the report; beside the checkpoint, if not given.")
 ]
 Robust = Annotated[
     bool, typer.Option("--robust", help="Test in noise, rooms, at other levels and moments.")
@@ -104,6 +112,29 @@ NoiseFolder = Annotated[
 RoomsFolder = Annotated[
     Path | None, typer.Option("--rooms", help="Folder of impulse responses for --robust.")
 ]
+
+
+def _tell_version(*, is_asked: bool) -> None:
+    """Print the version and end, if that is asked for."""
+    if is_asked:
+        print(f"watchword {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end.",
+            is_eager=True,
+            callback=lambda value: _tell_version(is_asked=value),
+        ),
+    ] = False,
+) -> None:
+    """Take what is said to all commands."""
 
 
 # ------------------------------------------------------------------------------------------ train
@@ -149,19 +180,12 @@ def train(
 
 @app.command("eval", epilog="Example: watchword eval output/.../best.pth.tar --split test --json")
 def evaluate(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            help="A checkpoint, or the name of a shipped model; with --stream a bundle."
-        ),
-    ],
+    model: Evaluated,
     *,
     data: OtherFolder = None,
-    task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "valid",
-    output: Annotated[
-        Path | None, typer.Option(help="Folder of the report; beside the checkpoint, if not given.")
-    ] = None,
+    task: TaskName = None,
+    split: SplitName = "valid",
+    output: ReportFolder = None,
     robust: Robust = False,
     noise: NoiseFolder = None,
     rooms: RoomsFolder = None,
@@ -178,13 +202,12 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on clips, or a bundle on long recordings, and write a report."""
+    for_clips = (data, task, noise, rooms, env, gpu) != (None,) * 6 or robust or split != "valid"
+    points = (threshold, smoothing, refractory, workers) != (None,) * 4
+    for_streams = points or bool(keywords) or int8 or tolerance != 1.0
+    _refuse_mixture(is_stream=bool(stream), for_clips=for_clips, for_streams=for_streams)
     if stream:
-        if (data, task, noise, rooms, env, gpu) != (None,) * 6 or robust or split != "valid":
-            raise ConfigError(
-                "options for clips were asked for with --stream, needed those for recordings: "
-                "name a part of a corpus as --stream FOLDER:test, or leave --stream out"
-            )
-        stream_evaluation(
+        evaluate_stream(
             str(model),
             stream,
             keywords=keywords,
@@ -198,12 +221,6 @@ def evaluate(
             as_json=as_json,
         )
         return
-    points = (threshold, smoothing, refractory, workers)
-    if keywords or int8 or points != (None,) * 4 or tolerance != 1.0:
-        raise ConfigError(
-            "operating points, keywords, a tolerance, 8 bits or workers were asked for on clips, "
-            "needed --stream with recordings: name some, or leave those options out"
-        )
     from watchword import jobs
     from watchword.console import Console
 
@@ -225,6 +242,20 @@ def evaluate(
         print(json.dumps(record))
 
 
+def _refuse_mixture(*, is_stream: bool, for_clips: bool, for_streams: bool) -> None:
+    """Refuse options of the other kind of evaluation, which would do nothing."""
+    if is_stream and for_clips:
+        raise ConfigError(
+            "options for clips were asked for with --stream, needed those for recordings: "
+            "name a part of a corpus as --stream FOLDER:test, or leave --stream out"
+        )
+    if for_streams and not is_stream:
+        raise ConfigError(
+            "operating points, keywords, a tolerance, 8 bits or workers were asked for on clips, "
+            "needed --stream with recordings: name some, or leave those options out"
+        )
+
+
 app.command(epilog=SPOT_EXAMPLE)(spot)
 app.command(epilog=LISTEN_EXAMPLE)(listen)
 app.command(epilog=EXPORT_EXAMPLE)(export)
@@ -234,91 +265,6 @@ app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=INFO_EXAMPLE)(info)
 app.command(epilog=MODELS_EXAMPLE)(models)
 app.command(epilog=SHIP_EXAMPLE)(ship)
-
-
-# ------------------------------------------------------------------------------------------- data
-
-
-@data_app.command("fetch", epilog="Example: watchword data fetch speech_commands_v0.02")
-def data_fetch(
-    name: Annotated[str, typer.Argument(help="Name of a public archive.")],
-    *,
-    env: Env = None,
-    as_json: Json = False,
-) -> None:
-    """Download a public archive, check it and unpack it; an interrupted download goes on."""
-    from watchword import data_jobs
-    from watchword.console import Console
-
-    with Console(is_quiet=as_json) as console:
-        record = data_jobs.fetch(name, environment=env, console=console)
-        console.answer(f"{name} is in {record['folder']}")
-    if as_json:
-        print(json.dumps(record))
-
-
-@data_app.command("prepare", epilog="Example: watchword data prepare datasets/my_words")
-def data_prepare(
-    folder: Annotated[Path, typer.Argument(help="Folder of speech.")],
-    *,
-    env: Env = None,
-    as_json: Json = False,
-) -> None:
-    """Decode a folder of speech into one memory-mapped array, once."""
-    from watchword import data_jobs
-    from watchword.console import Console
-
-    with Console(is_quiet=as_json) as console:
-        record = data_jobs.prepare(folder, environment=env, console=console)
-        console.record(record)
-    if as_json:
-        print(json.dumps(record))
-
-
-@data_app.command("check", epilog="Example: watchword data check datasets/my_words --json")
-def data_check(
-    folder: Annotated[Path, typer.Argument(help="Folder of speech.")],
-    *,
-    as_json: Json = False,
-) -> None:
-    """Look for damaged, silent, clipped and doubled clips; exit code 1 if there are errors."""
-    from watchword import data_jobs
-    from watchword.console import Console
-
-    with Console(is_quiet=as_json) as console:
-        report = data_jobs.check(folder, console=console)
-    if as_json:
-        print(json.dumps(report.to_dict()))
-    raise typer.Exit(1 if report.errors else 0)
-
-
-@data_app.command("synth", epilog="Example: watchword data synth demo/speech --variants 40")
-def data_synth(
-    folder: Annotated[Path, typer.Argument(help="Where to.")],
-    *,
-    words: Annotated[
-        str,
-        typer.Option(help="Words, separated by commas, or a file of words; twelve, if not given."),
-    ] = "",
-    variants: Annotated[int, typer.Option(help="Training voices of each word.")] = 40,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Make a small command set with the voices of espeak-ng, without any download."""
-    from watchword import data_jobs
-    from watchword.console import Console
-
-    with Console(is_quiet=as_json) as console:
-        record = data_jobs.synthesise(
-            folder, words=words, variants=variants, seed=seed, console=console
-        )
-        console.answer(f"speech is in {record['folder']}")
-    if as_json:
-        print(json.dumps(record))
-
-
-data_app.command("mix", epilog=MIX_EXAMPLE)(data_mix)
-data_app.command("sentences", epilog=SENTENCES_EXAMPLE)(data_sentences)
 
 
 # ------------------------------------------------------------------------------------------- plot

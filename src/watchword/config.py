@@ -4,8 +4,8 @@ In comes a YAML file with ``key=value`` overrides, out goes a ``Settings`` tree 
 lists every fault with its line. A room because settings enter nowhere else: ``build.py`` and
 ``chain.py`` turn them into keyword arguments, and no layer, loss or loader has heard of them. YAML
 is read as version 1.2, in which ``yes``, ``no``, ``on`` and ``off`` are words, as four of the ten
-commands must be, and ``1e-3`` is a number. The types are next door in ``settings`` and found here
-as well.
+commands must be, and ``1e-3`` is a number. The types are next door in ``settings`` and
+``augment_settings``, and found here as well.
 """
 
 from __future__ import annotations
@@ -24,22 +24,20 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from watchword import shipped
+from watchword.augment_settings import AugmentSettings, Mask
 from watchword.errors import ConfigError
+from watchword.fields import Section, T
 from watchword.settings import (
     BY_NAME,
     BY_WORDS,
-    AugmentSettings,
     CorpusSettings,
     DataSettings,
     DistillSettings,
     Environment,
     FeatureSettings,
-    Mask,
     ModelSettings,
     OwnTask,
-    Section,
     Settings,
-    T,
     TrainSettings,
 )
 

@@ -17,7 +17,6 @@ from watchword.cli import (
     SHORT_HELP,
     DataFolder,
     Gpu,
-    Json,
     Nodes,
     NoiseFolder,
     OtherFolder,
@@ -25,10 +24,13 @@ from watchword.cli import (
     Processes,
     Robust,
     RoomsFolder,
+    SplitName,
+    TaskName,
     evaluate,
     run,
     train,
 )
+from watchword.options import Json
 
 ConfigEnv = Annotated[
     Path | None, typer.Option("--config_env", help="YAML file: where data and outputs live.")
@@ -83,8 +85,8 @@ def eval_door(arguments: Sequence[str] | None = None) -> None:
         gpu: Gpu = None,
         *,
         data: OtherFolder = None,
-        task: Annotated[str | None, typer.Option(help="Task; as trained, if not given.")] = None,
-        split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+        task: TaskName = None,
+        split: SplitName = "test",
         robust: Robust = False,
         noise: NoiseFolder = None,
         rooms: RoomsFolder = None,

@@ -68,7 +68,7 @@ def markdown(
         _summary(facts),
         _use(facts["name"]),
         "## Results",
-        _about_results(facts),
+        _about_results(facts, is_timed=bool(long)),
         *[block for split in SPLITS for block in _split(split, facts)],
         *_others(others),
         "### Classes",
@@ -107,8 +107,9 @@ def _summary(facts: Record) -> str:
 def _use(name: str) -> str:
     return (
         "```console\n"
+        f"$ watchword spot recording.flac --model {name}   # what it hears; listen: a microphone\n"
+        f"$ watchword info {name}   # what it listens for, and from which scores\n"
         f"$ watchword eval {name} --data my_words --split test   # how good it is on your folder\n"
-        f"$ watchword info {name}\n"
         "```"
     )
 
@@ -116,7 +117,7 @@ def _use(name: str) -> str:
 # ------------------------------------------------------------------------------------- how good
 
 
-def _about_results(facts: Record) -> str:
+def _about_results(facts: Record, *, is_timed: bool) -> str:
     seeds = [str(one["seed"]) for one in facts["seeds"]]
     spread = (
         f"the second column is the mean over the {len(seeds)} seeds {', '.join(seeds)} and their "
@@ -126,8 +127,14 @@ def _about_results(facts: Record) -> str:
     )
     return (
         "Accuracy with right clips, clips and 95 % interval; the weights here are those of seed "
-        f"{facts['provenance'].get('seed')}, and {spread}. Rates are of clips of one second: how "
-        "often the model fires in an hour of sound was not measured."
+        f"{facts['provenance'].get('seed')}, and {spread}. "
+        + (
+            "Rates are of clips of one second; how often the model fires in an hour of sound is "
+            "under *In hours of recordings*."
+            if is_timed
+            else "Rates are of clips of one second: how often the model fires in an hour of sound "
+            "was not measured."
+        )
     )
 
 

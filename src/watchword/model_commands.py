@@ -16,7 +16,9 @@ import typer
 
 from watchword.errors import ConfigError
 
-INFO_EXAMPLE = "Example: watchword info lambda_resnet18 --width 2 --outputs 12 --frames 98"
+INFO_EXAMPLE = (
+    "Example: watchword info commands-12, or watchword info lambda_resnet18 --width 2 --outputs 12"
+)
 MODELS_EXAMPLE = "Example: watchword models commands-12"
 SHIP_EXAMPLE = "Example: watchword ship output/google_commands/RUN-seed* --name commands-12"
 
@@ -82,7 +84,10 @@ def ship(
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="A model's name, a checkpoint or a bundle.")] = "",
+    model: Annotated[
+        str,
+        typer.Argument(help="Name of a network or of a shipped model, a checkpoint or a bundle."),
+    ] = "",
     *,
     width: Annotated[float | None, typer.Option(help="Width multiplier; 1, if not given.")] = None,
     outputs: Annotated[int | None, typer.Option(help="Outputs; 12, if not given.")] = None,
@@ -95,14 +100,12 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Count a model's parameters and multiplications, or tell what a checkpoint or a bundle is."""
-    from watchword import bundle_card
+    from watchword import bundle_card, model_jobs
     from watchword.console import Console
 
-    if bundle_card.is_bundle(model):
+    if bundle_card.is_bundle(model) or model_jobs.is_shipped_bundle(model):
         _tell_bundle(model, [width, outputs, frames, mels], as_json=as_json)
         return
-    from watchword import model_jobs
-
     records = model_jobs.info(model, width=width, outputs=outputs, frames=frames, mels=mels)
     if as_json:
         print(json.dumps(records[0] if model else records))
@@ -116,12 +119,12 @@ def info(
 
 def _tell_bundle(model: str, asked: Sequence[object], *, as_json: bool) -> None:
     """Print what a bundle says of itself; it has its own sizes."""
-    from watchword import bundle, bundle_card
+    from watchword import model_jobs
     from watchword.console import Console
 
     if any(value is not None for value in asked):
         raise ConfigError(f"{model} is a bundle and has its own sizes: leave --width and such out")
-    record = bundle_card.card(bundle.read(Path(model)))
+    record = model_jobs.info_of_bundle(model)
     if as_json:
         print(json.dumps(record))
         return

@@ -52,6 +52,35 @@ def info(
     return [_info_of_model(name, width, outputs, frames, mels) for name in names]
 
 
+def is_shipped_bundle(model: str) -> bool:
+    """Tell whether words name a shipped model that has a bundle: what it is needs no torch.
+
+    Args:
+        model: What the user typed; a file that is there is no name.
+    """
+    is_name = model in shipped.names() and not Path(model).exists()
+    return is_name and (shipped.FOLDER / model / shipped.BUNDLE).is_file()
+
+
+def info_of_bundle(model: str) -> dict[str, Any]:
+    """Return what a bundle says of itself, and of a shipped model also what its card says.
+
+    Args:
+        model: Path of a bundle, or name of a shipped model that has one.
+
+    Raises:
+        BundleError: If the bundle cannot be read or trusted.
+        CheckpointError: If a file of the shipped model is not what was shipped.
+    """
+    from watchword import bundle, bundle_card
+
+    if not is_shipped_bundle(model):
+        return bundle_card.card(bundle.read(Path(model)))
+    shipped.find(Path(model))  # the weights beside it are of the same model, or nothing is told
+    record = bundle_card.card(bundle.read(shipped.find_bundle(model)))
+    return {**record, **_told_of_shipped(model)}
+
+
 def _is_checkpoint(model: str) -> bool:
     """Tell a checkpoint, by path or by the name of a shipped model, from the name of a network.
 
@@ -118,14 +147,13 @@ def _info_of_checkpoint(path: Path, asked: Sequence[str]) -> dict[str, Any]:
 
 
 def _told_of_shipped(name: str) -> dict[str, Any]:
-    """Return what the card of a shipped model says beyond its checkpoint."""
+    """Return what the card of a shipped model says beyond its files."""
     from watchword.page import rate
 
     facts = shipped.card(name)
     results = {split: facts["results"][split]["all clips"] for split in ("valid", "test")}
     return {
-        "bytes": facts["bytes"],
-        "licence": facts["licence"],
+        **{key: facts[key] for key in ("parameters", "macs", "bytes", "licence")},
         **{split: rate(row) for split, row in results.items()},
         "card": f"watchword models {name}",
     }

@@ -25,6 +25,8 @@ from onnxruntime import quantization
 
 PERCENTILE: Final = 99.99
 """Of the values of an activation, how many its range holds."""
+WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
+"""What is computed in 8 bits; values of other operators are not kept, for no range needs them."""
 LARGE: Final = 1_024
 """Numbers from which a constant of the front end is stored in half precision."""
 
@@ -44,8 +46,7 @@ def eight_bit(network: onnx.ModelProto, features: Iterable[NDArray[np.float32]])
     weighted = [
         node.name
         for node in network.graph.node
-        if node.op_type in ("Conv", "Gemm")
-        or (node.op_type == "MatMul" and node.input[1] in constants)
+        if node.op_type in WEIGHTED and (node.op_type != "MatMul" or node.input[1] in constants)
     ]
     with tempfile.TemporaryDirectory() as folder, _quietly():
         before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -59,6 +60,7 @@ def eight_bit(network: onnx.ModelProto, features: Iterable[NDArray[np.float32]])
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
+            op_types_to_quantize=[*WEIGHTED],
             nodes_to_quantize=weighted,
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": PERCENTILE},

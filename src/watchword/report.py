@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from watchword import groups, metrics, plots
+from watchword import canvas, groups, metrics, plots
 from watchword.errors import DataError
 from watchword.files import write_whole
 from watchword.metrics import Curve, Rate
@@ -100,13 +100,7 @@ def write_report(report: Mapping[str, Any], scores: Scores, folder: Path) -> Pat
     save(scores, folder / FILE_NAME)
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     write_whole(folder / "report.json", text.encode())
-    figures = draw(scores)
-    for name, figure in figures.items():
-        if figure is None:
-            (folder / name).unlink(missing_ok=True)
-        else:
-            plots.save(figure, folder / name)
-    shown = [name for name, figure in figures.items() if figure is not None]
+    shown = canvas.save_all(draw(scores), folder)
     write_whole(folder / "report.md", markdown(report, shown).encode())
     return folder / "report.md"
 

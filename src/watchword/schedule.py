@@ -1,13 +1,14 @@
 """How training moves: the learning rate over a run, and the average of its weights.
 
-In come settings and a network, out go a rate for each moment and a state to evaluate. A room
-because both are arithmetic that a reader can redo by hand, and the loop is easier to read without
-it.
+In come settings and a network, out go a rate for each moment and a state to evaluate, with the
+statistics that belong to it. A room because all this is arithmetic that a reader can redo by hand,
+and the loop is easier to read without it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -78,3 +79,28 @@ class Average:
         torch._foreach_lerp_(kept, [self.now[name] for name in real], 1 - keep)  # all in one call
         for name in self.now.keys() - set(real):
             self.state[name].copy_(self.now[name])
+
+
+@torch.no_grad()
+def settle(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Measure the normalisation statistics of a network anew, as a plain mean over batches.
+
+    Averaged statistics are not the statistics of averaged weights, and a product of three
+    normalised factors, as a lambda layer is, feels the difference.
+
+    Args:
+        network: A network; all of it but its normalisation is in eval mode meanwhile.
+        batches: What it hears, each of shape ``(batch, mels, frames)``.
+
+    Source:
+        Izmailov et al. 2018 (arXiv 1803.05407), §3: a pass over training data after averaging.
+    """
+    network.eval()
+    for part in network.modules():
+        if isinstance(part, nn.modules.batchnorm._NormBase):
+            part.reset_running_stats()
+            part.momentum = None  # a plain mean over the batches
+            part.train()
+    for features in batches:
+        network(features)
+    network.eval()

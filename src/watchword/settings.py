@@ -1,19 +1,18 @@
 """The types of settings: every key a YAML file may hold, its type, its range and its default.
 
 Nothing comes in, and nothing is read here. A room because what can be set is looked up far more
-often than how a file is read, which is ``config``'s business.
+often than how a file is read, which is ``config``'s business. The section ``augment`` is next door
+in ``augment_settings``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Strict,
@@ -21,49 +20,24 @@ from pydantic import (
     model_validator,
 )
 
+from watchword.augment_settings import AugmentSettings
 from watchword.data.tasks import Task, UnknownRule, find_task, own_task
 from watchword.data.utterance import Split
 from watchword.errors import ConfigError
-
-# strict: "40" is no number, 1 is not true, and "yes" is a word
-Flag = Annotated[bool, Strict()]
-Real = Annotated[float, Strict()]
-Share = Annotated[float, Strict(), Field(ge=0, lt=1)]
-Probability = Annotated[float, Strict(), Field(ge=0, le=1)]
-Positive = Annotated[float, Strict(), Field(gt=0)]
-NotNegative = Annotated[float, Strict(), Field(ge=0)]
-Count = Annotated[int, Strict(), Field(gt=0)]
-Length = Annotated[int, Strict(), Field(gt=0, le=65_536)]
-CountOrNone = Annotated[int, Strict(), Field(ge=0)]
-Words = tuple[str, ...]
-FOLDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, and no key beyond those it names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-T = TypeVar("T", bound=Section)
-
-
-def _as_text(value: object) -> object:
-    """Let a number stand for its name, as in ``task: 12``."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _as_option(value: object) -> object:
-    """Return one value, or several whole numbers as a tuple; refuse anything else."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
-        return tuple(value)
-    raise ValueError("an option is a number, a word, true, false or a list of whole numbers")
-
-
-Name = Annotated[str, BeforeValidator(_as_text), Field(pattern=FOLDER_NAME)]
-Option = Annotated[Any, AfterValidator(_as_option)]
+from watchword.fields import (
+    Count,
+    CountOrNone,
+    Flag,
+    Length,
+    Name,
+    NotNegative,
+    Option,
+    Positive,
+    Section,
+    Share,
+    Words,
+    as_text,
+)
 
 
 class OwnTask(Section):
@@ -179,135 +153,12 @@ class TrainSettings(Section):
     ema_decay: Share = 0.998
     settle_batches: CountOrNone = 16
     gradient_clip: Positive | None = None
-    precision: Annotated[Literal["64", "32", "bf16"], BeforeValidator(_as_text)] = "32"
+    precision: Annotated[Literal["64", "32", "bf16"], BeforeValidator(as_text)] = "32"
     sync_batch_norm: Flag = True
     distill: DistillSettings | None = None
     start_from: Path | None = None
     save_minutes: Positive = 5.0
     hear_ahead: Literal["auto", "always", "never"] = "auto"
-
-
-class Chance(Section):
-    """An augmentation that happens to some clips."""
-
-    probability: Probability = 1.0
-
-
-class Volume(Chance):
-    """The paper's volume: a gain within plus or minus so many decibels."""
-
-    decibels: Positive = 5.0
-
-
-class ZeroSegment(Chance):
-    """The paper's erasing: a stretch of zeros at a random place."""
-
-    milliseconds: Positive = 100.0
-
-
-class TimeStretch(Chance):
-    """The paper's time stretch: speed changes, pitch does not."""
-
-    slowest: Positive = 0.75
-    fastest: Positive = 1.25
-
-
-class PitchShift(Chance):
-    """The paper's pitch shift: pitch changes, speed does not."""
-
-    semitones: Positive = 4.0
-
-
-class ShiftFraction(Chance):
-    """The paper's shift, as a part of the clip."""
-
-    fraction: Share = 0.2
-
-
-class ClipPercentile(Chance):
-    """The paper's clipping: the loudest percentiles are cut off."""
-
-    lowest: Positive = 10.0
-    highest: Positive = 20.0
-
-
-class NoiseAt(Chance):
-    """Background noise at a signal-to-noise ratio."""
-
-    lowest_db: Real = 0.0
-    highest_db: Real = 15.0
-
-
-class Shift(Chance):
-    """A shift in time, either way, zeros enter."""
-
-    milliseconds: Positive = 100.0
-
-
-class Resample(Chance):
-    """Faster and higher, or slower and lower, like a tape."""
-
-    fraction: Annotated[float, Strict(), Field(gt=0, lt=0.5)] = 0.15
-
-
-class Reverb(Chance):
-    """The sound of a room, from synthetic impulse responses."""
-
-    rooms: Count = 64
-
-
-class Gain(Chance):
-    """A level, in decibels."""
-
-    lowest_db: Real = -20.0
-    highest_db: Real = 6.0
-
-
-class Lowpass(Chance):
-    """Nothing above 4 kHz, as in rebuilt clips and telephones."""
-
-
-class BandGain(Chance):
-    """Some bands louder, others softer, as another microphone would have them."""
-
-    knots: Annotated[int, Strict(), Field(ge=2)] = 4
-    spread: Positive = 0.5
-
-
-class Mask(Chance):
-    """SpecAugment: stretches of frames and of bands are covered."""
-
-    time_masks: CountOrNone = 2
-    frames: CountOrNone = 20
-    frequency_masks: CountOrNone = 2
-    bands: CountOrNone = 5
-
-
-class Mixup(Chance):
-    """Two clips and their classes mixed."""
-
-    alpha: Positive = 0.2
-
-
-class AugmentSettings(Section):
-    """What is done to training clips, in this order; what is not named is not done."""
-
-    resample: Resample | None = None
-    time_stretch: TimeStretch | None = None
-    pitch_shift: PitchShift | None = None
-    shift: Shift | None = None
-    shift_fraction: ShiftFraction | None = None
-    random_placement: Chance | None = None
-    zero_segment: ZeroSegment | None = None
-    reverb: Reverb | None = None
-    volume: Volume | None = None
-    clip_percentile: ClipPercentile | None = None
-    noise: NoiseAt | None = None
-    gain: Gain | None = None
-    lowpass: Lowpass | None = None
-    band_gain: BandGain | None = None
-    mask: Mask | None = None
-    mixup: Mixup | None = None
 
 
 BY_NAME, BY_WORDS = "task by name", "task by words"
@@ -336,7 +187,7 @@ class Settings(Section):
 
     name: Name = "default"
     task: Annotated[
-        Annotated[str, BeforeValidator(_as_text), Tag(BY_NAME)] | Annotated[OwnTask, Tag(BY_WORDS)],
+        Annotated[str, BeforeValidator(as_text), Tag(BY_NAME)] | Annotated[OwnTask, Tag(BY_WORDS)],
         Discriminator(lambda asked: BY_WORDS if isinstance(asked, (dict, OwnTask)) else BY_NAME),
         AfterValidator(_is_a_task),
     ] = "12"

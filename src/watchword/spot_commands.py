@@ -45,7 +45,7 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads; 1 is best for small 
 
 def spot(
     recordings: Annotated[
-        list[Path], typer.Argument(help="Sound files.", metavar="FILE...", dir_okay=False)
+        list[Path], typer.Argument(help="Sound files.", metavar="FILE", dir_okay=False)
     ],
     *,
     model: Model = "commands-12",
@@ -241,7 +241,29 @@ def export(
             console=console,
         )
         if not as_json:
-            console.table(record["parity"]["rows"], "answers against the training code")
+            rows = record["parity"]["rows"]
+            shown = [
+                {key.removesuffix("_answer"): value for key, value in row.items()} for row in rows
+            ]
+            console.table(shown, "answers against the training code")
+            if record["int8"]:
+                console.say(_cost(**record["int8"]))
             console.answer(f"bundle: {record['path']} ({record['bytes']:,} bytes)")
     if as_json:
         print(json.dumps(record))
+
+
+def _cost(
+    *,
+    heard: str,
+    clips: int,
+    float_accuracy: float,
+    int8_accuracy: float,
+    float_bytes: int,
+    int8_bytes: int,
+) -> str:
+    """Return what 8 bits cost as a line to read."""
+    return (
+        f"8 bits: {100 * int8_accuracy:.2f} % of {clips:,} {heard} are right, in float "
+        f"{100 * float_accuracy:.2f} %; {100 * int8_bytes / float_bytes:.0f} % of the size"
+    )

@@ -35,7 +35,7 @@ from watchword.errors import CheckpointError, DataError
 from watchword.hearing import Batch, Heard, Hearing
 from watchword.models import fused
 from watchword.progress import Progress, Watcher, read_state, write_state
-from watchword.schedule import Average, learning_rate
+from watchword.schedule import Average, learning_rate, settle
 from watchword.units import CLIP_SAMPLES
 
 NORMALISATION_CLIPS = 2_048
@@ -249,36 +249,22 @@ class Run:
         audio = self.train_reader.batches(spoken)
         build.normalise(self.ear, (to_waveforms(pcm, self.fabric.device) for _, pcm in audio))
 
-    @torch.no_grad()
     def settled_average(self) -> nn.Module:
-        """Return the averaged network in eval mode, its normalisation statistics measured anew.
-
-        Averaged statistics are not the statistics of averaged weights, and a product of three
-        normalised factors, as a lambda layer is, feels the difference. Every process measures on
-        the same clips.
-
-        Source:
-            Izmailov et al. 2018 (arXiv 1803.05407), §3: a pass over training data after averaging.
-        """
+        """Return the averaged network in eval mode, its normalisation statistics measured anew."""
         network = build.network(self.settings, len(self.task.labels)).to(self.fabric.device)
         network.load_state_dict(self.average.state)
-        network.eval()
-        norms = [
-            part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)
-        ]
-        if not self.settings.train.settle_batches:
-            return network
+        if self.settings.train.settle_batches:
+            settle(network, self._heard_to_settle())
+        return network.eval()
+
+    def _heard_to_settle(self) -> Iterator[Tensor]:
+        """Yield features of the first batches of this epoch; every process hears all of them."""
         clips = self.plan.epoch(self.progress.epoch)
         count = max(1, min(self.settings.train.settle_batches, len(clips) // self.global_batch))
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
-            norm.train()
         for batch in range(count):
             rng = np.random.default_rng([self.settings.seed, 4, self.progress.epoch, batch])
             part = clips[batch * self.global_batch : (batch + 1) * self.global_batch]
-            network(self.hearing.hear(part, rng, slice(0, len(part))).features)
-        return network.eval()
+            yield self.hearing.hear(part, rng, slice(0, len(part))).features
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> tuple[int, float]:

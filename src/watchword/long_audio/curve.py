@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watchword.decision import Decision, Detection, OperatingPoint, Posteriors, tempered
-from watchword.long_audio.matching import TOLERANCE_S, match
+from watchword.long_audio.matching import TOLERANCE_S, Outcome, match
 from watchword.long_audio.reference import Recording, hours
 from watchword.long_audio.scores import LongScores
 from watchword.long_audio.sweep import SweepPoint
@@ -23,6 +24,8 @@ from watchword.report import POOLED
 from watchword.units import Seconds
 
 LOWEST_LOGIT, HIGHEST_LOGIT, STEPS = -2.0, 7.0, 55
+FAR_APART: Final = 50
+"""Rows between two stretches that are looked at one after the other."""
 
 
 def grid() -> NDArray[np.float64]:
@@ -112,9 +115,12 @@ def detections(
 
 
 def _stretches(is_in: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first place and end of each run of true values."""
+    """Return first place and end of runs of true values, those that lie close together as one."""
     edges = np.flatnonzero(np.diff(is_in, prepend=False, append=False))
-    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
+    is_far = edges[2::2] - edges[1:-1:2] >= FAR_APART
+    firsts = edges[::2][np.concatenate([[True], is_far])] if len(edges) else edges
+    ends = edges[1::2][np.concatenate([is_far, [True]])] if len(edges) else edges
+    return [*zip(firsts.tolist(), ends.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +161,13 @@ def count(of: Track, thresholds: NDArray[np.float64], tolerance_s: Seconds = TOL
         there = sum(event.keyword == of.keyword for event in one.events)
         events += there
         misses += there
+        outcomes: dict[tuple[float, ...], Outcome] = {}  # which thresholds close by share
         for place, found in enumerate(at_each):
             if found:
-                outcome = match(found, one, [of.keyword], tolerance_s)
+                times_s = tuple(heard.time_s for heard in found)
+                if times_s not in outcomes:
+                    outcomes[times_s] = match(found, one, [of.keyword], tolerance_s)
+                outcome = outcomes[times_s]
                 misses[place] -= len(outcome.hits)
                 false_accepts[place] += len(outcome.false_accepts) * (id(one) in counted)
                 latencies_s[place] += [hit.latency_s for hit in outcome.hits]

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from watchword.decision import point_of
-from watchword.page import code, percent, provenance_blocks, span, table
+from watchword.long_audio.phrases import false_accepts, false_rejects, median_latency, ms
+from watchword.page import code, percent, provenance_blocks, table
 
 Record = Mapping[str, Any]
 
@@ -43,10 +44,10 @@ def headline(record: Record) -> str:
     told = record["false_accepts"][where]["text"]
     over = "without a keyword" if where == "negative" else PARTS["positive"]
     rejects, found = record["false_rejects"], record["latency"]
-    parts = [f"FRR {_rejects(rejects)}" if rejects else NEVER_SAID]
+    parts = [f"FRR {false_rejects(rejects)}" if rejects else NEVER_SAID]
     parts.append(f"false accepts {told} in recordings {over}")
     if found:
-        parts.append(f"median latency {_median(found)}")
+        parts.append(f"median latency {median_latency(found)}")
     return "; ".join(parts)
 
 
@@ -91,32 +92,6 @@ def markdown(record: Record, figures: Sequence[str] = ()) -> str:
 # ------------------------------------------------------------------------------------------- words
 
 
-def _rejects(row: Record) -> str:
-    """Return a false reject rate in the house's form: ``3.2 % (41/1,280; 95 % 2.4–4.3)``."""
-    counts = f"{row['misses']:,}/{row['events']:,}"
-    return f"{percent(row['rate'])} ({counts}; 95 % {span(row['interval'])})"
-
-
-def _accepts(row: Record | None) -> str:
-    """Return false accepts per hour, which knows what zero means."""
-    return "no such recording" if row is None else str(row["text"])
-
-
-def _median(latency: Record) -> str:
-    """Return a median latency with its interval."""
-    low, high = latency["interval_s"]
-    return f"{_ms(latency['median_s'])} (95 % {_number(low)} to {_number(high)})"
-
-
-def _number(time_s: float) -> str:
-    """Return a time in milliseconds, with a minus sign that is one."""
-    return f"{1_000 * time_s:,.0f}".replace("-", "−")
-
-
-def _ms(time_s: float) -> str:
-    return f"{_number(time_s)} ms"
-
-
 def _length(part: Record) -> str:
     """Return how much audio there is."""
     count, hours = part["recordings"], part["hours"]
@@ -151,7 +126,7 @@ def _beside(record: Record) -> str:
         mean = percent(record["mean_keyword_false_reject_rate"])
         lines.append(f"mean of the keywords' own false reject rates: {mean}")
     if record["counted_over"] == "negative" and record["false_accepts"]["positive"]:
-        told = _accepts(record["false_accepts"]["positive"])
+        told = false_accepts(record["false_accepts"]["positive"])
         lines.append(f"false accepts in recordings with keywords: {told}")
     return "\n".join(f"- {line}" for line in lines)
 
@@ -161,9 +136,9 @@ def _keywords(record: Record) -> str:
     rows = [
         (
             code(row["keyword"]),
-            _rejects(row["false_rejects"]) if row["false_rejects"] else "never said",
-            _accepts(row["false_accepts"][where]),
-            _median(row["latency"]) if row["latency"] else "never found",
+            false_rejects(row["false_rejects"], "never said"),
+            false_accepts(row["false_accepts"][where]),
+            median_latency(row["latency"], "never found"),
         )
         for row in record["keywords"]
     ]
@@ -178,12 +153,12 @@ def _by_snr(record: Record) -> list[str]:
         return ["The signal-to-noise ratio of no keyword is told."]
     step_db = found["rounded_to_db"]
     name = f"SNR (dB, rounded to {step_db})" if step_db else "SNR (dB)"
-    return [table((name, "FRR"), [(_value(row), _rejects(row)) for row in found["rows"]])]
+    return [table((name, "FRR"), [(_value(row), false_rejects(row)) for row in found["rows"]])]
 
 
 def _by_tag(record: Record) -> list[str]:
     return [
-        table((tag, "FRR"), [(_value(row), _rejects(row)) for row in rows])
+        table((tag, "FRR"), [(_value(row), false_rejects(row)) for row in rows])
         for tag, rows in record["by_tag"].items()
     ]
 
@@ -197,7 +172,7 @@ def _speakers(record: Record) -> str:
         f"keywords or more: the mean of their false reject rates is "
         f"{percent(found['mean_false_reject_rate'])}. Those who are missed most:"
     )
-    rows = [(_value(row), _rejects(row)) for row in found["worst"]]
+    rows = [(_value(row), false_rejects(row)) for row in found["worst"]]
     return text + "\n\n" + table(("speaker", "FRR"), rows)
 
 
@@ -224,7 +199,7 @@ def _hours(record: Record) -> str:
             name,
             f"{record['heard'][part]['recordings']:,}",
             f"{record['heard'][part]['hours']:,.2f}",
-            _accepts(record["false_accepts"][part]),
+            false_accepts(record["false_accepts"][part]),
             f"{record['excused'][part]:,}",
         )
         for part, name in PARTS.items()
@@ -276,12 +251,12 @@ def _latency(record: Record) -> str:
     found = record["latency"]
     if not found:
         return "No keyword was found, so there is no latency."
-    low, high = _ms(found["lowest_s"]), _ms(found["highest_s"])
+    low, high = ms(found["lowest_s"]), ms(found["highest_s"])
     return (
-        f"Median {_median(found)}; nine tenths by {_ms(found['p90_s'])}; from {low} to {high}, "
-        f"{found['count']:,} detections. Latency is the time of the detection minus the end of the "
-        "keyword, not the time that computing takes; below zero the keyword was detected before "
-        "its end."
+        f"Median {median_latency(found)}; nine tenths by {ms(found['p90_s'])} ms; from {low} ms to "
+        f"{high} ms, {found['count']:,} detections. Latency is the time of the detection minus the "
+        "end of the keyword, not the time that computing takes; below zero the keyword was "
+        "detected before its end."
     )
 
 

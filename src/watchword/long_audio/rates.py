@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from watchword.errors import DataError
-from watchword.metrics import Interval
+from watchword.metrics import Interval, Rate
 from watchword.units import Seconds
 
 TAIL: Final = 0.025
@@ -139,6 +139,43 @@ def hours_for(per_hour: float) -> float:
             "0: 0.5 is usual"
         )
     return poisson(0)[1] / per_hour
+
+
+def accepts_record(rate: PerHour) -> dict[str, Any]:
+    """Return false accepts per hour in plain JSON types; the text says what zero means.
+
+    Args:
+        rate: How many in how many hours.
+
+    Example:
+        >>> accepts_record(PerHour(0, 2))["text"]
+        'at most 1.8 per hour (none in 2 h; 95 %)'
+    """
+    return {
+        "count": rate.count,
+        "hours": rate.hours,
+        "per_hour": rate.value,
+        "interval": list(rate.interval),
+        "text": str(rate),
+    }
+
+
+def rejects_record(rate: Rate) -> dict[str, Any]:
+    """Return a false reject rate in plain JSON types.
+
+    Args:
+        rate: Misses out of all keywords that were said.
+
+    Example:
+        >>> rejects_record(Rate(1, 4))["rate"]
+        0.25
+    """
+    return {
+        "misses": rate.hits,
+        "events": rate.count,
+        "rate": rate.value,
+        "interval": list(rate.interval),
+    }
 
 
 @dataclass(frozen=True, slots=True)

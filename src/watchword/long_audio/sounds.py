@@ -1,4 +1,4 @@
-"""The worst false accepts and misses → sounds to play, each with a note and a small picture.
+"""The worst false accepts and misses → sounds to play, each with a note.
 
 In come judged recordings and the scores of their keywords, out go a few seconds of audio, what was
 said there and what the model made of it. A room because a rate says how bad it is and only
@@ -7,27 +7,21 @@ listening says why.
 
 from __future__ import annotations
 
-import io
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import shorten
 from typing import Any, Final
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from watchword import audio, canvas
-from watchword.audio import Pcm, Waveform
+from watchword.audio import Pcm
 from watchword.decision import Detection, OperatingPoint
-from watchword.errors import DataError
+from watchword.long_audio.excerpts import cut
 from watchword.long_audio.judge import Judged
+from watchword.long_audio.phrases import minus
 from watchword.long_audio.reference import Event, Recording
-from watchword.pictures import spectrogram_db
-from watchword.units import SAMPLE_RATE_HZ, Hz, Samples, Seconds
+from watchword.units import SAMPLE_RATE_HZ, Seconds
 
 Trace = tuple[NDArray[np.float64], NDArray[np.floating[Any]]]
 """When the scores of a keyword were due and what they were, each of shape ``(scores,)``."""
@@ -36,13 +30,6 @@ Traces = Callable[[Recording, str], Trace]
 BEFORE_S: Final[Seconds] = 1.5  # a score hears one second, and its mean a little more
 AFTER_S: Final[Seconds] = 1.0
 AROUND_S: Final[Seconds] = 1.0
-SURE_SEEK: Final = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
-"""Formats in which the place that is asked for is the place one gets."""
-MOST_FRAMES: Final = 2**48  # a header that tells of more does not know
-MARGIN_S: Final[Seconds] = 0.1  # resampling hears some milliseconds to both sides
-HOP: Final[Samples] = 64
-FLOOR_DB: Final = -90.0
-RANGE_DB: Final = 60.0
 MOST_LETTERS: Final = 240
 
 
@@ -268,19 +255,6 @@ def _tags(tags: Mapping[str, str]) -> list[str]:
     return [f"{before}{minus(value)}{after}" for before, after, value in parts]
 
 
-def minus(text: str) -> str:
-    """Return a number with a minus sign that is one; other words stay.
-
-    Args:
-        text: A number or words.
-
-    Example:
-        >>> minus("-10"), minus("-x")
-        ('−10', '-x')
-    """
-    return f"−{text[1:]}" if re.fullmatch(r"-[\d.,]+", text) else text
-
-
 def clock(time_s: Seconds) -> str:
     """Return a time as a clock shows it, to a tenth of a second.
 
@@ -296,142 +270,3 @@ def clock(time_s: Seconds) -> str:
     hours, minutes = divmod(minutes, 60)
     seconds = f"{tenths // 10:02}.{tenths % 10}"
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
-
-
-def cut(recording: Recording, start_s: Seconds, end_s: Seconds) -> Pcm:
-    """Return the audio of a recording between two times; before and after it there is silence.
-
-    Of files in which one can seek no more is read than is asked for.
-
-    Args:
-        recording: Its files follow each other without a gap.
-        start_s: From; may lie before the recording.
-        end_s: To; may lie after it.
-
-    Returns:
-        Samples at 16 kHz, shape ``(samples,)``.
-
-    Raises:
-        DataError: If the times enclose nothing.
-        AudioError: If a file cannot be read.
-    """
-    first, last = (round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
-    if last <= first:
-        raise DataError(
-            f"a cut of {recording.name} from {start_s:g} to {end_s:g} s holds nothing, needed two "
-            "times in seconds, the earlier one first: mend them"
-        )
-    sound, place = np.zeros(last - first, np.int16), -first
-    for path in recording.files:
-        place += _lay(path, sound, place)
-        if place >= len(sound):
-            break
-    return sound
-
-
-def _lay(path: Path, sound: Pcm, place: Samples) -> Samples:
-    """Lay what fits of a file into a sound, its start at a place; return the file's length."""
-    known = _known(path)
-    if known is None:
-        return _lay_by_walking(path, sound, place)
-    frames, rate_hz = known
-    samples = round(frames * SAMPLE_RATE_HZ / rate_hz)
-    first, last = max(0, -place), min(samples, len(sound) - place)
-    if first < last:
-        found = audio.to_int16(_stretch(path, rate_hz, first, last))
-        sound[place + first : place + first + len(found)] = found
-    return samples
-
-
-def _known(path: Path) -> tuple[int, Hz] | None:
-    """Return frames and rate of a file in which one can seek, None for any other."""
-    try:
-        about = soundfile.info(path)
-    except audio.UNDECODABLE:
-        return None
-    is_sure = about.format in SURE_SEEK and 0 < about.frames < MOST_FRAMES
-    return (about.frames, about.samplerate) if is_sure else None
-
-
-def _stretch(path: Path, rate_hz: Hz, first: Samples, last: Samples) -> Waveform:
-    """Return the samples of a file from one to another, counted at 16 kHz, as if all were read."""
-    shared = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-    inside, outside = rate_hz // shared, SAMPLE_RATE_HZ // shared  # a period of both rates
-    margin = 0 if rate_hz == SAMPLE_RATE_HZ else math.ceil(MARGIN_S * rate_hz / inside)
-    start = max(0, first // outside - margin)
-    stop = -(-last // outside) + margin
-    try:
-        with soundfile.SoundFile(path) as file:
-            file.seek(start * inside)
-            samples = file.read((stop - start) * inside, dtype="float32", always_2d=True)
-    except audio.UNDECODABLE:
-        samples, _ = audio.decode(path)  # which says what is wrong with it
-        samples = samples[start * inside : stop * inside]
-    heard = audio.conform(samples, rate_hz, what=str(path))
-    return heard[first - start * outside : last - start * outside]
-
-
-def _lay_by_walking(path: Path, sound: Pcm, place: Samples) -> Samples:
-    """Lay a file into a sound piece by piece, from its start to where the sound ends."""
-    samples = 0
-    for piece in audio.blocks(path):
-        where = place + samples
-        first, last = max(0, -where), min(len(piece), len(sound) - where)
-        if first < last:
-            sound[where + first : where + last] = audio.to_int16(piece[first:last])
-        samples += len(piece)
-        if place + samples >= len(sound):
-            break
-    return samples
-
-
-def flac(waveform: Pcm) -> bytes:
-    """Return audio as a FLAC file, which browsers play.
-
-    Args:
-        waveform: Samples at 16 kHz, shape ``(samples,)``.
-    """
-    encoded = io.BytesIO()
-    soundfile.write(encoded, waveform, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-    return encoded.getvalue()
-
-
-def spectrogram_png(sound: Sound) -> bytes:
-    """Return a small picture: the scores with their threshold, below them the spectrogram.
-
-    The axis of time begins at 0, as the player of the sound does.
-
-    Args:
-        sound: What is heard.
-
-    Raises:
-        WatchwordError: If matplotlib is not installed.
-    """
-    figure, (line, image) = canvas.sheet(4.2, 2.0, nrows=2, sharex=True, height_ratios=[1.0, 1.7])
-    times_s, scores = sound.trace
-    ink, mark = canvas.INK, canvas.STROKES[1]["color"]
-    line.fill_between(times_s - sound.start_s, 0, scores, color=ink, alpha=0.15, linewidth=0)
-    line.plot(times_s - sound.start_s, scores, color=ink, linewidth=1.0)
-    line.axhline(sound.threshold, color=canvas.PALE, linewidth=0.9, linestyle=":")
-    line.set(ylim=(0, 1.05), yticks=[0, 1])
-    levels = spectrogram_db(sound.waveform / audio.FULL_SCALE, HOP)
-    top = max(FLOOR_DB + RANGE_DB, float(levels.max()))
-    image.imshow(
-        levels,
-        origin="lower",
-        aspect="auto",
-        cmap="Greys",
-        extent=(0, sound.duration_s, 0, SAMPLE_RATE_HZ / 2_000),
-        vmin=top - RANGE_DB,
-        vmax=top,
-    )
-    image.set(xlim=(0, sound.duration_s), yticks=[0, 4, 8])
-    image.xaxis.set_major_formatter("{x:g} s")
-    for panel in (line, image):
-        for time_s in set(sound.mark_s):
-            panel.axvline(time_s - sound.start_s, color=mark, linewidth=1.0)
-    canvas.caption(line, "", "", "score")
-    canvas.caption(image, "", "", "kHz")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=canvas.DOTS_PER_INCH, metadata={"Software": None})
-    return drawn.getvalue()

@@ -141,9 +141,14 @@ def find(path: Path, part: str = WEIGHTS) -> Path:
         part: Which file of the model is meant.
 
     Raises:
-        CheckpointError: If it reads like a name and no model is called so, or if the file was
-            changed or damaged since it was shipped.
+        CheckpointError: If it reads like a name and no model is called so, if a bundle is given
+            for weights, or if the file was changed or damaged since it was shipped.
     """
+    if part == WEIGHTS and path.suffix == Path(BUNDLE).suffix:
+        raise CheckpointError(
+            f"{path} is a bundle, needed a checkpoint: give that from which it was exported; "
+            "recordings are evaluated with a bundle by watchword eval --stream"
+        )
     if not NAME.fullmatch(str(path)) or path.is_file() or _is_run(path, part):
         return checked(path)
     if str(path) not in names():

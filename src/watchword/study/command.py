@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from watchword.options import Json
+
 EXAMPLE = "Example: watchword study configs/studies/demo.yml --env configs/demo_env.yml --at-once 2"
 
 
@@ -36,9 +38,7 @@ def study(
     gpu: Annotated[
         int | None, typer.Option(help="Number of the one GPU for all runs; -1 for the CPU.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object for programs.")
-    ] = False,
+    as_json: Json = False,
 ) -> int:
     """Train settings × seeds of one file side by side, and compare them in one table.
 

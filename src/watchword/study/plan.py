@@ -18,7 +18,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from watchword.config import load_environment, load_section, load_settings
 from watchword.data.utterance import Split
 from watchword.errors import ConfigError, DataError
-from watchword.settings import Environment, Name, Section, Settings
+from watchword.fields import Name, Section
+from watchword.settings import Environment, Settings
 
 JOINT: Final = "--"
 """What stands between study and variant in the name of a run; it is in neither of them."""
