@@ -101,6 +101,30 @@ def test_blocks_before_a_damaged_place_come_before_the_error(tmp_path: Path) -> 
     assert np.array_equal(np.concatenate(found), whole[:24_000])
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU"])
+def test_a_file_shorter_than_its_header_says_is_heard_and_then_refused(
+    tmp_path: Path, kind: str
+) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+    soundfile.write(tmp_path / "a", noise, 16_000, format=kind, subtype="PCM_16")
+    assert sum(map(len, audio.blocks(tmp_path / "a"))) == 16_000
+    content = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(content[: len(content) - 16_000])
+    blocks = audio.blocks(tmp_path / "a", 0.25)
+    assert [len(next(blocks)) for _ in range(2)] == [4_000, 4_000]
+    with pytest.raises(AudioError, match=r"a: cut short, 16,\d\d\d .+ promises 32,\d\d\d; what is"):
+        list(blocks)
+
+
+def test_a_header_that_was_written_into_a_pipe_promises_nothing(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000, subtype="PCM_16")
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    for size in (b"\xff\xff\xff\xff", b"\x00\x00\xff\x7f"):  # ffmpeg's, arecord's
+        content[4:8] = content[40:44] = size
+        (tmp_path / "a.wav").write_bytes(content)
+        assert sum(map(len, audio.blocks(tmp_path / "a.wav"))) == 16_000
+
+
 def test_blocks_before_a_value_that_is_no_audio_come_before_the_error(tmp_path: Path) -> None:
     values = np.array([0.5] * 16_000 + [np.nan], np.float32)
     soundfile.write(tmp_path / "a.wav", values, 16_000, subtype="FLOAT")

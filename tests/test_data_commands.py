@@ -195,7 +195,7 @@ def test_data_mix_tells_what_was_made_and_it_can_be_evaluated(ask: Ask, clips: P
     words = ["--snr", "5:15", "--gap", "1", "--level", "-30:-20", "--hours", 0.01]
     answer = ask(*mixing(clips, *words))
     assert answer.code == 0, answer.err
-    assert re.fullmatch(r"3 recordings, 0\.01 hours, \d+ keywords are in mix\n", answer.out)
+    assert re.fullmatch(r"recordings: 3, hours: 0\.01, keywords: \d+, in mix\n", answer.out)
     told = json.loads(Path("mix/mix.json").read_text())
     assert told["recipe"]["snr_db"] == [5.0, 15.0]
     assert told["recipe"]["gap_s"] == [1.0, 1.0]

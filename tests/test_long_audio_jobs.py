@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from watchword import bundle, spotter
 from watchword.console import Console
 from watchword.data.manifest import read_manifest
 from watchword.decision import OperatingPoint
-from watchword.errors import ConfigError, DataError
+from watchword.errors import ConfigError, DataError, WatchwordError
 from watchword.long_audio import asking, jobs, making, readers, sources
 from watchword.long_audio import scores as answers
 from watchword.long_audio.asking import Asked
@@ -263,6 +264,18 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_heard(
     deaf(monkeypatch)
     with pytest.raises(ConfigError, match=message):
         jobs.evaluate(asked(world, **given), tmp_path / "out", changes=changes, console=console)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_without_matplotlib_nothing_is_heard_in_vain(
+    world: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf(monkeypatch)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(
+        WatchwordError, match=r"matplotlib is not installed, .+ 'watchword\[plot\]'"
+    ):
+        jobs.evaluate(asked(world), tmp_path / "out", changes={}, console=console)
     assert [*tmp_path.iterdir()] == []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,10 @@ MAX_DECODED: Final = 2.0
 MAX_WAVEFORM: Final = 1.0 + 1e-3
 PART_S: Final = 60.0
 SLOWEST_HZ: Final = 1_000  # a telephone has 8,000, the worst of old sound cards some 4,000
+PROMISED: Final = re.compile(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.M)
+"""How libsndfile notes that a WAV, AIFF or AU file is shorter than its header says."""
+ENDLESS: Final = 0x7FFF_0000
+"""Bytes from which on a header promises no length: programs that write into pipes fill in these."""
 # TypeError: a name in .raw, which cannot be opened alone; MemoryError: a header that claims
 # terabytes
 UNDECODABLE: Final = (soundfile.SoundFileError, OSError, TypeError, MemoryError)
@@ -111,8 +116,19 @@ def _decoded(path: str | Path, block_s: Seconds) -> Iterator[tuple[NDArray[np.fl
                 if fault:
                     raise fault
                 samples = after
+            _refuse_cut(file, path)
     except UNDECODABLE as error:
         raise AudioError(f"{path}: {_why_unreadable(Path(path), error)}") from error
+
+
+def _refuse_cut(file: Any, path: str | Path) -> None:
+    """Raise if the header of a file promised more than was there: libsndfile only notes it."""
+    found = PROMISED.search(file.extra_info)
+    if found and (there := int(found[2])) < (promised := int(found[1])) < ENDLESS:
+        raise AudioError(
+            f"{path}: cut short, {there:,} bytes of audio found where its header promises "
+            f"{promised:,}; what is there was heard: copy it again for the rest"
+        )
 
 
 def _after(file: Any, count: int) -> tuple[NDArray[np.float32], Exception | None]:

@@ -181,8 +181,8 @@ def mix(
             without=_listed(without),
         )
         console.answer(
-            f"{record['recordings']:,} recordings, {record['hours']:.2f} hours, "
-            f"{record['events']:,} keywords are in {record['folder']}"
+            f"recordings: {record['recordings']:,}, hours: {record['hours']:.2f}, keywords: "
+            f"{record['events']:,}, in {record['folder']}"
         )
     if as_json:
         print(json.dumps(record))

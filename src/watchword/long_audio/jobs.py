@@ -46,6 +46,7 @@ def evaluate(
     from watchword.long_audio.evidence import origin
 
     OperatingPoint().changed(**changes)  # it refuses before minutes of work
+    canvas.matplotlib("figure")  # likewise
     heard = hear(replace(asked, scores=asked.scores or output), console)
     facts, tolerance_s = heard.model.facts, asked.tolerance_s
     points = {
