@@ -77,6 +77,7 @@ def heard_by_spotter(
         threshold=point.threshold,
         smoothing_scores=point.smoothing_scores,
         refractory_ms=point.refractory_ms,
+        patience=point.patience,
     )
     return [*spotter.hear(pieces, who).detections]
 
@@ -159,7 +160,7 @@ def test_a_shipped_model_fires_in_scores_as_in_a_spotter_that_hears_the_same_chu
 ) -> None:
     model = bundle.read(shipped.find_bundle(Path(name)))
     one = stored(tmp_path, draw(70_000) - np.float32(0.5), np.zeros(40_000, np.float32))
-    low = OperatingPoint(1e-5, 2, 0.0)
+    low = OperatingPoint(1e-5, 2, 0.0, patience=2)
     found = heard_by_scores(model, one, point=low)[0]
     assert found
     assert found == heard_by_spotter(model, [*answers.chunks(one)], low)
