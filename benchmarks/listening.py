@@ -286,7 +286,7 @@ import watchword as ww
 imported = time.perf_counter()
 spotter = ww.Spotter(sys.argv[1])
 import numpy as np
-spotter.feed(np.zeros(16_000, np.int16))
+spotter.feed(np.zeros(8_320, np.int16))  # the first score is due
 scored = time.perf_counter()
 assert "torch" not in sys.modules
 largest = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))

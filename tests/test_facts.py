@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,27 @@ def test_facts_are_read_as_typed_values() -> None:
     assert found.temperature == 1.0
     assert {*found.files} == {"clip.onnx", "stream.onnx"}
     assert found.told == told
+
+
+@pytest.mark.parametrize(
+    ("used", "hop", "silence"),
+    [
+        (8, 2, 4),
+        (7, 2, 2),  # half of it is 3, in which there is one whole hop
+        (9, 1, 4),
+        (16_000, 1_280, 7_680),  # six hops of the 6.25 in its half
+        (15_920, 1_280, 7_680),
+        (16_000, 16_000, 0),  # no whole hop
+    ],
+)
+def test_silence_before_a_stream_is_the_whole_hops_in_half_of_what_a_score_hears(
+    used: int, hop: int, silence: int
+) -> None:
+    lead = -used % hop
+    timing = facts.Timing(used, used, hop, lead, (used + lead) // hop - 1)
+    assert timing.silence_samples == silence
+    ends = [used - silence, used - silence + hop, used - silence + 5 * hop]
+    assert (timing.times_s(np.array([0, 1, 5])) * 16_000).round().tolist() == ends
 
 
 def test_the_words_to_listen_for_are_the_labels_but_for_unknown_and_silence() -> None:

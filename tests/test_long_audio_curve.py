@@ -22,7 +22,7 @@ from watchword.report import POOLED
 
 HZ = 16_000
 TIMING = Timing(HZ, HZ, HZ // 10, 0, 9)
-"""A score every tenth of a second, the first after one second."""
+"""A score every tenth of a second, the first after half a second and half a clip of silence."""
 LABELS = ("go", "stop", "_unknown_")
 PLAIN = OperatingPoint(threshold=0.5, smoothing_scores=1, refractory_ms=0.0)
 
@@ -30,7 +30,7 @@ PLAIN = OperatingPoint(threshold=0.5, smoothing_scores=1, refractory_ms=0.0)
 def scores_of(*recordings: Sequence[Sequence[float]], cut: int = 0) -> LongScores:
     """Scores of recordings: for each the posteriors of ``go`` and ``stop``, row by row."""
     posteriors = [np.array(rows, np.float64).reshape(-1, 2) for rows in recordings]
-    samples = [HZ + (len(rows) - 1) * TIMING.score_samples - cut for rows in posteriors]
+    samples = [HZ // 2 + (len(rows) - 1) * TIMING.score_samples - cut for rows in posteriors]
     return LongScores(
         "key",
         LABELS,
@@ -58,9 +58,9 @@ def counted(
 
 # ---------------------------------------------------------------------------------- by hand
 
-# due at        1.0  1.1  1.2  1.3  1.4  1.5  1.6  1.7  1.8  1.9
+# due at        0.5  0.6  0.7  0.8  0.9  1.0  1.1  1.2  1.3  1.4
 ROWS = [0.9, 0.2, 0.2, 0.5, 0.8, 0.2, 0.2, 0.6, 0.2, 0.9]
-SPOKEN = Recording("r0", (), 1.9, (Event("go", 0.6, 1.0), Event("go", 1.85, 1.9)))
+SPOKEN = Recording("r0", (), 1.4, (Event("go", 0.1, 0.5), Event("go", 1.35, 1.4)))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ SPOKEN = Recording("r0", (), 1.9, (Event("go", 0.6, 1.0), Event("go", 1.85, 1.9)
     [
         # a score at the threshold fires; the first and the last row belong to the two events
         ({}, [2, 0, 0, 0, 0, 1], [0, 0, 1, 2, 2, 0]),
-        # 0.6 fires at 1.7, and what would at 1.9 lies in its rest; 0.1 fires once, at the first row
+        # 0.6 fires at 1.2, and what would at 1.4 lies in its rest; 0.1 fires once, at the first row
         ({"refractory_ms": 300.0}, [2, 0, 0, 1, 1, 1], [0, 0, 1, 2, 2, 0]),
-        # means of two are .9 .55 .2 .35 .65 .5 .2 .4 .4 .55, of which the last is at 1.9
+        # means of two are .9 .55 .2 .35 .65 .5 .2 .4 .4 .55, of which the last is at 1.4
         ({"smoothing_scores": 2}, [2, 1, 1, 1, 0, 1], [0, 0, 0, 1, 1, 0]),
     ],
 )
@@ -80,12 +80,12 @@ def test_counts_can_be_redone_by_hand(
     found = counted(go_of(ROWS), [SPOKEN], [0.95, 0.9, 0.8, 0.6, 0.5, 0.1], **point)
     assert (found.misses.tolist(), found.events) == (misses, 2)
     assert found.false_accepts.tolist() == false_accepts
-    assert found.hours == pytest.approx(1.9 / 3_600)
+    assert found.hours == pytest.approx(1.4 / 3_600)
 
 
 def test_a_lower_threshold_may_find_less_and_accept_less_because_bursts_merge() -> None:
     rows = [0.2, 0.6, 0.9, 0.6, 0.9, 0.2]
-    said = Recording("r0", (), 1.5, (Event("go", 1.35, 1.4),))
+    said = Recording("r0", (), 1.0, (Event("go", 0.85, 0.9),))
     found = counted(go_of(rows), [said], [0.9, 0.6, 0.2])
     assert found.misses.tolist() == [0, 1, 1]
     assert found.false_accepts.tolist() == [1, 1, 1]
@@ -97,7 +97,7 @@ def test_a_lower_threshold_may_find_less_and_accept_less_because_bursts_merge() 
 def test_a_score_that_is_the_threshold_fires_though_it_has_fewer_digits(threshold: float) -> None:
     at = float(np.float32(threshold))
     below = float(np.nextafter(np.float32(threshold), np.float32(0)))
-    said = [Recording("r0", (), 1.0, (Event("go", 0.5, 1.0),))]
+    said = [Recording("r0", (), 0.5, (Event("go", 0.1, 0.5),))]
     assert counted(go_of([at]), said, [threshold]).misses.tolist() == [0]
     assert counted(go_of([below]), said, [threshold]).misses.tolist() == [1]
 
@@ -151,7 +151,7 @@ def test_counts_are_those_of_judges_who_listen_at_each_threshold(
     every = data.draw(st.lists(st.lists(ROW, min_size=1, max_size=15), min_size=1, max_size=4))
     scores = scores_of(*every, cut=data.draw(st.integers(0, 2_000)))
     heard = [
-        Recording(name, (), 900.0, data.draw(recordings(len(rows))), (Said("go go", 1.2, 1.5),))
+        Recording(name, (), 900.0, data.draw(recordings(len(rows))), (Said("go go", 0.7, 1.0),))
         for name, rows in zip(scores.names, every, strict=True)
     ]
     of = curve.track(scores, heard, "go", point, temperature)
@@ -181,7 +181,7 @@ def test_no_score_reaches_what_is_above_all_and_one_burst_holds_all_that_is_belo
 def test_a_curve_has_the_counts_of_each_keyword_and_the_sums_of_all() -> None:
     rows = [[0.9, 0.05], [0.1, 0.3], [0.1, 0.8], [0.6, 0.1], [0.1, 0.1]]
     scores = scores_of(rows, rows)
-    said = Recording("r0", (), 1.4, (Event("go", 0.8, 1.0), Event("stop", 1.25, 1.3)))
+    said = Recording("r0", (), 0.9, (Event("go", 0.3, 0.5), Event("stop", 0.75, 0.8)))
     quiet = Recording("r1", (), 7_200.0)
     points = {"go": PLAIN, "stop": PLAIN.changed(smoothing_scores=2)}
     found = curve.det(scores, [said, quiet], points, tolerance_s=0.0)
@@ -203,13 +203,13 @@ def test_a_curve_has_the_counts_of_each_keyword_and_the_sums_of_all() -> None:
         assert both.false_accepts == one.false_accepts + other.false_accepts
         assert (both.threshold, both.hours) == (one.threshold, 2.0)
     at_half = next(one for one in found[POOLED] if one.threshold == 0.5)
-    # go fires at 1.0 and 1.3; the means of stop, .05 .175 .55 .45 .1, at 1.2, before its event
+    # go fires at 0.5 and 0.8; the means of stop, .05 .175 .55 .45 .1, at 0.7, before its event
     assert (at_half.misses, at_half.false_accepts) == (1, 3)
 
 
 def test_what_is_never_said_has_no_curve_but_its_false_accepts_count_for_all() -> None:
     rows = [[0.1, 0.9], [0.9, 0.05]]
-    said = Recording("r0", (), 1.1, (Event("go", 1.05, 1.1),))
+    said = Recording("r0", (), 0.6, (Event("go", 0.55, 0.6),))
     quiet = Recording("r1", (), 3_600.0)
     points = {"go": PLAIN, "stop": PLAIN}
     found = curve.det(scores_of(rows, rows), [said, quiet], points)
@@ -217,13 +217,13 @@ def test_what_is_never_said_has_no_curve_but_its_false_accepts_count_for_all() -
     low = found[POOLED][-1]  # of go's events; stop's score of 0.9 in the quiet recording counts too
     assert (low.events, low.false_accepts) == (1, found["go"][-1].false_accepts + 1)
     assert curve.det(scores_of(rows), [quiet], points) == {}
-    both = replace(said, events=(Event("stop", 0.9, 1.0), *said.events))
+    both = replace(said, events=(Event("stop", 0.4, 0.5), *said.events))
     found = curve.det(scores_of(rows, rows), [both, quiet], points)
     assert [*found] == ["go", "stop", POOLED]
 
 
 def test_a_temperature_moves_a_curve_along_its_thresholds() -> None:
-    scores, said = go_of([0.8, 0.1]), [Recording("r0", (), 1.1, (Event("go", 0.5, 1.0),))]
+    scores, said = go_of([0.8, 0.1]), [Recording("r0", (), 0.6, (Event("go", 0.1, 0.5),))]
     at = {}
     for temperature in (1.0, 2.0):
         points = curve.det(scores, said, {"go": PLAIN}, temperature=temperature)["go"]

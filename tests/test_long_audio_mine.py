@@ -31,7 +31,8 @@ from watchword.words import UNKNOWN
 
 RATE = long_models.RATE
 TENTHS = Timing(RATE, RATE, RATE // 10, 0, 9)
-"""A clip is a second and a score is due every tenth of one, so row 5 is due after 1.5 s."""
+"""A clip is a second and a score is due every tenth of one, the first after half a second with
+silence before it, so row 5 is due after 1 s."""
 BURSTS = (2.0, 0.6, 0.7), (5.03, 0.5, -0.8), (9.7, 0.3, 0.9)
 """The last one ends with the audio: its score is highest in the silence that follows."""
 
@@ -72,20 +73,20 @@ def times(recordings: Sequence[Recording], *rows: dict[int, float], **given: Any
 def test_the_surest_window_comes_first_and_says_what_it_was_taken_for() -> None:
     scores = heard([recording()], {10: 0.4, 40: 0.9})
     first, second = mine.find(scores, [recording()], ["stop", "go"])
-    assert first == Window(0, pytest.approx(4.0), 5.0, "go", pytest.approx(0.9))
-    assert second == Window(0, pytest.approx(1.0), 2.0, "go", pytest.approx(0.4))
+    assert first == Window(0, pytest.approx(3.5), 4.5, "go", pytest.approx(0.9))
+    assert second == Window(0, pytest.approx(0.5), 1.5, "go", pytest.approx(0.4))
 
 
 def test_a_posterior_below_near_is_no_window() -> None:
-    assert times([recording()], {10: 0.3, 40: 0.29}, near=0.3 - 1e-6) == [2.0]
-    assert times([recording()], {10: 0.3, 40: 0.29}, near=0.2) == [2.0, 5.0]
+    assert times([recording()], {10: 0.3, 40: 0.29}, near=0.3 - 1e-6) == [1.5]
+    assert times([recording()], {10: 0.3, 40: 0.29}, near=0.2) == [1.5, 4.5]
 
 
 def test_of_windows_nearer_than_asked_only_the_surest_is_taken() -> None:
     flank = {16: 0.5, 18: 0.5, 19: 0.6, 20: 0.9, 21: 0.6, 22: 0.5, 23: 0.5, 24: 0.5, 30: 0.4}
-    # 2.6 s and 3.4 s are 0.4 s from 3.0 s: not nearer
-    assert times([recording()], flank) == [3.0, 2.6, 3.4, 4.0]
-    assert times([recording()], flank, apart_s=1.01) == [3.0]
+    # 2.1 s and 2.9 s are 0.4 s from 2.5 s: not nearer
+    assert times([recording()], flank) == [2.5, 2.1, 2.9, 3.5]
+    assert times([recording()], flank, apart_s=1.01) == [2.5]
     assert len(times([recording()], flank, apart_s=0.0)) == len(flank)
 
 
@@ -119,7 +120,7 @@ def test_a_window_within_a_text_that_holds_a_keyword_is_not_taken(
     text: str, is_taken: bool
 ) -> None:
     one = recording(said=(Said(text, 2.0, 4.0), Said("and then", 4.0, 6.9)))
-    scores = heard([one], {15: 0.9, 45: 0.8}, labels=3)
+    scores = heard([one], {20: 0.9, 50: 0.8}, labels=3)
     found = [window.time_s for window in mine.find(scores, [one], ["go"])]
     assert found == ([2.5, 5.5] if is_taken else [5.5])
 
@@ -134,7 +135,7 @@ def test_recordings_in_which_keywords_may_occur_unmarked_are_left_out() -> None:
     pair = [recording(may_hold=True), replace(recording(), name="s")]
     scores = heard(pair, {10: 0.99}, {20: 0.5})
     (found,) = mine.find(scores, pair, ["go"])
-    assert (found.recording, found.time_s) == (1, 3.0)
+    assert (found.recording, found.time_s) == (1, 2.5)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,11 @@ def test_of_a_real_model_too_the_clip_gives_the_posterior(tmp_path: Path) -> Non
     shipped = Runner(spotter.open_bundle(spotter.DEFAULT_MODEL))
     scores = answers.hear(shipped, [one])
     windows = mine.find(scores, [one], shipped.facts.keywords, near=1e-6, apart_s=0.0)
-    assert len(windows) > 80  # every row, those in the silence after the end among them
+    # every row, those that began in the silence before and ended in that after among them: one
+    # every 0.08 s from 0.52 to 8 s, and six or seven in the half second that follows
+    assert len(windows) > 94
+    assert min(window.start_s for window in windows) == pytest.approx(-0.48)
+    assert max(window.time_s for window in windows) > 8.4
     mine.write(tmp_path / "mined", windows, [one])
     posteriors = shipped.clips(read_back(tmp_path / "mined", windows))
     found = [
@@ -220,8 +225,31 @@ def test_of_a_real_model_too_the_clip_gives_the_posterior(tmp_path: Path) -> Non
 def test_a_model_that_heeds_less_than_a_clip_has_its_window_begin_where_it_began_to_hear() -> None:
     scores = replace(heard([recording()], {10: 0.9}), timing=Timing(RATE, 14_400, 1_600, 0, 8))
     (found,) = mine.find(scores, [recording()], ["go"])
-    assert found.time_s == pytest.approx(1.9)
-    assert found.start_s == pytest.approx(1.0)  # row 10 begins after ten tenths
+    # of 0.9 s that are heard 0.4 are silence at the start: row 0 begins there and is due at 0.5
+    assert found.time_s == pytest.approx(1.5)
+    assert found.start_s == pytest.approx(0.6)  # row 10 begins ten tenths later
+
+
+def test_a_window_at_the_very_start_begins_with_the_silence_before_it(
+    runner: Runner, tmp_path: Path
+) -> None:
+    path = long_models.record(tmp_path / "a.wav", 4.0, (0.0, 0.3, 0.9))
+    one = Recording("a", (path,), 4.0)
+    scores = answers.hear(runner, [one])
+    # 0.3 s of 0.9 are a mean of 0.27 of the first score, due at 0.5 s, as of the next five
+    (found,) = mine.find(scores, [one], ["loud"], near=0.2, apart_s=1.0)
+    assert found == Window(0, -0.5, 0.5, "loud", pytest.approx(0.27, abs=1e-4))
+    mine.write(tmp_path / "mined", [found], [one])
+    clips = read_back(tmp_path / "mined", [found])
+    assert clips.shape == (1, RATE)
+    assert np.array_equal(np.flatnonzero(clips[0]), np.arange(8_000, 12_800))
+    # in another order of sums of 32 bits
+    assert runner.clips(clips)[0, 0] == pytest.approx(found.posterior, abs=1e-5)
+    line = (tmp_path / "mined" / mine.LIST).read_text().splitlines()[1]
+    assert line.endswith(",a,0.500,loud,0.2700")
+    # and it is not taken where a keyword is said at the start
+    told = replace(one, events=(Event("loud", 0.0, 0.3),))
+    assert mine.find(scores, [told], ["loud"], near=0.2, apart_s=1.0) == []
 
 
 # -------------------------------------------------------------------------------- as a corpus

@@ -20,7 +20,7 @@ from watchword.metrics import calibration_of
 
 HZ = 16_000
 TIMING = Timing(HZ, HZ, HZ // 10, 0, 9)
-"""A score every tenth of a second, the first after one second."""
+"""A score every tenth of a second, the first after half a second and half a clip of silence."""
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,7 +134,7 @@ def numbered(*rows: int, first: int = 0) -> tuple[NDArray[np.float32], ...]:
 
 def scores_of(*rows: int) -> LongScores:
     names = tuple(f"r{number}" for number in range(len(rows)))
-    samples = np.array([HZ + (count - 1) * TIMING.score_samples for count in rows])
+    samples = np.array([HZ // 2 + (count - 1) * TIMING.score_samples for count in rows])
     return LongScores("key", ("go", "stop", "_unknown_"), TIMING, names, samples, numbered(*rows))
 
 
@@ -149,26 +149,28 @@ def negative(name: str, seconds: float = 3.0, **changes: Any) -> Recording:
 
 def test_the_row_in_whose_middle_a_word_lies_is_asked() -> None:
     events = (
-        Event("go", 0.1, 0.3),  # its middle lies before that of the first row
-        Event("stop", 2.0, 2.4),  # from 1.7 to 2.7, which is when row 17 is due
-        Event("go", 2.5, 2.56),  # at 3.03: row 20 is due at 3.0
+        Event("go", 0.0, 0.06),  # at 0.53: row 0 is due at 0.5
+        Event("go", 0.1, 0.3),  # from 0.3 of silence to 0.7, which is when row 2 is due
+        Event("stop", 2.0, 2.4),  # from 1.7 to 2.7, which is when row 22 is due
+        Event("go", 2.5, 2.56),  # at 3.03: row 25 is due at 3.0
         Event("up", 2.7, 2.9),  # no keyword of this model
         Event("go", 2.8, 3.0),  # the last row, due at 3.1, is the nearest to 3.4
     )
     said = Recording("r0", (), 3.1, events)
-    asked = room.ask(scores_of(22, 10), [said, negative("r1")], ["stop", "go"])
+    asked = room.ask(scores_of(27, 10), [said, negative("r1")], ["stop", "go"])
     assert asked.columns == (1, 0)
-    assert asked_rows(asked)[:4] == [0, 17, 20, 21]
-    assert asked.targets.tolist() == [1, 0, 1, 1, 2, 2, 2, 2]
+    assert asked_rows(asked)[:5] == [0, 2, 22, 25, 26]
+    assert asked.targets.tolist() == [1, 1, 0, 1, 1, 2, 2, 2, 2, 2]
 
 
 def test_a_row_that_heard_only_a_part_of_the_clip_is_asked_at_its_own_middle() -> None:
     scores = replace(scores_of(22, 10), timing=Timing(HZ, HZ // 2, HZ // 10, 0, 4))
     said = Recording("r0", (), 3.1, (Event("go", 1.0, 1.4),))
-    # its middle 1.2 is that of what was heard from 0.95 to 1.45; rows are due at 0.5, 0.6, ...
-    assert asked_rows(room.ask(scores, [said, negative("r1")], ["go"]))[0] in (9, 10)
+    # its middle 1.2 is that of what was heard from 0.95 to 1.45; rows are due at 0.3, 0.4, ...,
+    # since 0.2 of 0.5 s are silence before the first: two whole hops in a half
+    assert asked_rows(room.ask(scores, [said, negative("r1")], ["go"]))[0] in (11, 12)
     said = Recording("r0", (), 3.1, (Event("go", 1.05, 1.45),))
-    assert asked_rows(room.ask(scores, [said, negative("r1")], ["go"]))[0] == 10
+    assert asked_rows(room.ask(scores, [said, negative("r1")], ["go"]))[0] == 12
 
 
 def test_as_many_other_rows_are_asked_evenly_spread_over_the_negative_hours() -> None:
@@ -187,7 +189,7 @@ def test_as_many_other_rows_are_asked_evenly_spread_over_the_negative_hours() ->
     "left_out",
     [
         {"said": (Said("I know, stop it", 0.0, 2.0),)},
-        {"said": (Said("nothing", 0.0, 1.0), Said("GO!", 1.0, 2.0))},
+        {"said": (Said("nothing", 0.0, 0.5), Said("GO!", 0.5, 2.0))},
         {"may_hold": True},
         {"events": (Event("up", 0.5, 0.9),)},
     ],

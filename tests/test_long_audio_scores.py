@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -37,7 +38,7 @@ SMALL = LongScores(
     ("loud", "_unknown_"),
     Timing(8, 8, 2, 0, 3),
     ("a", "b"),
-    np.array([10, 9]),
+    np.array([7, 3]),
     (
         np.array([[0.25, 0.75], [0.5, 0.5], [1, 0]], np.float32),
         np.array([[0.125, 0.875]], np.float32),
@@ -137,7 +138,7 @@ def test_a_recording_shorter_than_a_window_is_heard_to_its_end(
     tmp_path: Path, samples: int
 ) -> None:
     sound = np.ones(samples, np.float32)
-    low = replace(POINT, threshold=0.125)
+    low = replace(POINT, threshold=samples / 8, smoothing_scores=1)
     found = heard_by_scores(tiny(), stored(tmp_path, sound), point=low)[0]
     assert found == heard_by_spotter(tiny(), [sound], low)
     assert found[0] == Detection("loud", samples / HZ, samples / 8)
@@ -172,7 +173,7 @@ def test_each_keyword_has_its_own_column_and_point(tmp_path: Path) -> None:
     scores = answers.hear(Runner(model), [one])
     points = {"quiet": OperatingPoint(0.5, 1, 0.0), "loud": OperatingPoint(0.25, 1, 0.0)}
     assert answers.detections(scores, points)[0] == [
-        Detection("quiet", 8 / HZ, 1.0),
+        Detection("quiet", 4 / HZ, 1.0),
         Detection("loud", 12 / HZ, 0.25),
         Detection("quiet", 20 / HZ, 0.5),
     ]
@@ -186,8 +187,8 @@ def test_each_keyword_has_its_own_column_and_point(tmp_path: Path) -> None:
 
 
 def test_rows_are_due_as_the_stream_says_and_none_after_the_end() -> None:
-    assert (SMALL.times_s(0) * HZ).tolist() == [8, 10, 10]  # the last but for the end at 12
-    assert (SMALL.times_s(1) * HZ).tolist() == [8]
+    assert (SMALL.times_s(0) * HZ).tolist() == [4, 6, 7]  # the last but for the end at 8
+    assert (SMALL.times_s(1) * HZ).tolist() == [3]  # but for the end at 4
 
 
 # ---------------------------------------------------------------------------------- side by side
@@ -251,6 +252,19 @@ def test_the_key_tells_files_and_models_apart_and_nothing_else(tmp_path: Path) -
     os.utime(one.files[0], ns=(was.st_atime_ns, was.st_mtime_ns))
     found.add(answers.key_of(run, [one, other]))
     assert len(found) == 10
+
+
+def test_scores_of_streams_that_began_otherwise_have_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, run = stored(tmp_path, draw(99)), Runner(tiny())
+    key, found = answers.key_of(run, [one]), one.files[0].stat()
+    before = hashlib.sha256(
+        json.dumps([run.digest, ["loud", "_unknown_"], [8, 8, 2, 0, 3]]).encode()
+    )  # as keys were when nothing was heard before a stream
+    before.update(f"{one.name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    monkeypatch.setattr(Timing, "silence_samples", 2)  # instead of 4
+    assert len({key, before.hexdigest(), answers.key_of(run, [one])}) == 3
 
 
 def test_the_8_bit_graph_has_a_key_of_its_own(tmp_path: Path) -> None:

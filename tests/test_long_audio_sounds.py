@@ -166,6 +166,19 @@ def test_a_false_accept_shows_the_highest_score_of_its_burst() -> None:
     assert (found.start_s, found.duration_s, found.mark_s) == (8.5, 2.5, (10.0, 10.0))
 
 
+def test_a_false_accept_at_the_very_start_begins_with_the_silence_before_it(tmp_path: Path) -> None:
+    whole = (1 + np.arange(3 * RATE_HZ) % 9_999).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", whole, RATE_HZ)
+    where = Recording("a", (tmp_path / "a.wav",), 3.0)
+    scores = trace(0.0, 0.61, 0.7, 0.1)  # the first is due at 0, that of the detection at 0.5
+    early = Detection("go", 0.5, 0.61)
+    found = sounds.false_accept(where, early, POINTS["go"], lambda *_: scores, 1.0)
+    assert found.title == "go, 0.70, heard at 0:00.5 in a"
+    assert (found.start_s, found.duration_s) == (-1.0, 2.5)
+    assert not found.waveform[:RATE_HZ].any()
+    np.testing.assert_array_equal(found.waveform[RATE_HZ:], whole[: RATE_HZ * 3 // 2])
+
+
 def test_a_miss_tells_what_is_known_of_it() -> None:
     event = Event("stop", 70.4, 71.0, {"speaker": "ab12", "snr_db": "10"})
     times_s = np.arange(0, 100, 0.1)

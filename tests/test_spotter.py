@@ -47,7 +47,7 @@ def heard(who: Spotter, pieces: list[NDArray[Any]]) -> list[Detection]:
 
 
 def test_a_burst_is_detected_when_the_score_that_heard_it_is_due() -> None:
-    # scores are due after 8, 10, 12, 14, ... samples; that at 14 has heard 6 to 13: four ones
+    # scores are due after 4, 6, 8, ..., 14, ... samples; that at 14 has heard 6 to 13: four ones
     assert ears().feed(LATE_BURST) == [Detection("loud", 14 / HZ, 0.5)]
 
 
@@ -60,9 +60,20 @@ def test_a_detection_is_told_by_the_chunk_that_completes_it() -> None:
 
 def test_the_first_score_of_a_stream_may_fire_and_none_comes_before_it() -> None:
     who = ears()
-    scores, found = who.hear(np.ones(7, np.float32))
+    scores, found = who.hear(np.ones(3, np.float32))
     assert (scores.shape, found) == ((0, 1), [])
-    assert who.feed(np.ones(1, np.float32)) == [Detection("loud", 8 / HZ, 1.0)]
+    # four ones, and the four zeros that are heard before a stream
+    assert who.feed(np.ones(1, np.float32)) == [Detection("loud", 4 / HZ, 0.5)]
+
+
+@pytest.mark.parametrize("before", [0, 2, 10, 100])
+def test_a_word_that_begins_a_stream_is_detected_as_one_that_comes_after_silence(
+    before: int,
+) -> None:
+    # of six ones the scores that are due 4, 6, 8 and 10 samples after their start heard 4, 6, 6, 4
+    word = np.array([0] * before + [1] * 6 + [0] * 8, np.float32)
+    who = ears(smoothing_scores=3, patience=3)
+    assert who.feed(word) == [Detection("loud", (before + 8) / HZ, 0.5)]
 
 
 def test_smoothing_threshold_and_rest_are_the_caller_s_or_the_bundle_s() -> None:
@@ -85,7 +96,7 @@ def test_each_keyword_is_decided_at_its_own_point() -> None:
     assert who.points["loud"].threshold == 0.25
     # quiet is 1 - loud: it falls below 1/2 at 16 and is there again at 20
     assert who.feed(LATE_BURST) == [
-        Detection("quiet", 8 / HZ, 1.0),
+        Detection("quiet", 4 / HZ, 1.0),
         Detection("loud", 12 / HZ, 0.25),
         Detection("quiet", 20 / HZ, 0.5),
     ]
@@ -94,8 +105,8 @@ def test_each_keyword_is_decided_at_its_own_point() -> None:
 
 def test_predict_returns_the_latest_scores_as_open_wake_word_does() -> None:
     who = ears()
-    assert who.predict(np.ones(7, np.float32)) == {"loud": 0.0}
-    assert who.predict(np.ones(1, np.float32)) == {"loud": 1.0}
+    assert who.predict(np.ones(3, np.float32)) == {"loud": 0.0}
+    assert who.predict(np.ones(5, np.float32)) == {"loud": 1.0}
     assert who.predict(np.zeros(1, np.float32)) == {"loud": 1.0}  # no new score
     assert who.predict(np.zeros(5, np.float32)) == {"loud": 0.25}
     who.predict(np.zeros(9, np.float32))["loud"] = 9.0  # a copy
@@ -113,11 +124,13 @@ def warm(temperature: float, **changes: Any) -> bundle.Bundle:
 
 def test_scores_are_those_of_tempered_posteriors() -> None:
     # 5 and 3 of 8 samples are 5/8 and 3/8; at temperature 1/2 their squares are 25 and 9 of 34
-    who = Spotter(warm(0.5))
-    assert who.hear(np.array([1] * 3 + [0] * 5, np.float32)) == (np.float32(9 / 34), [])
+    who = Spotter(warm(0.5), threshold=0.6)
+    scores, found = who.hear(np.array([1] * 3 + [0] * 5, np.float32))
+    assert (scores[:, 0].tolist(), found) == ([float(np.float32(9 / 34))] * 3, [])
     who.reset()
+    # the score at 4 has heard four ones, which are a half; that at 6 all five
     assert who.feed(np.array([1] * 5 + [0] * 3, np.float32)) == [
-        Detection("loud", 8 / HZ, float(np.float32(25 / 34)))
+        Detection("loud", 6 / HZ, float(np.float32(25 / 34)))
     ]
     assert who.scores == {"loud": float(np.float32(25 / 34))}
 
@@ -146,7 +159,7 @@ def test_with_a_temperature_the_stream_equals_the_file_and_its_clips(
     assert found.detections
     assert np.array_equal(found.scores, expected.scores)
     plain = spotter.hear([samples], Spotter(made, smoothing_scores=1)).scores[:, 0]
-    windows = np.lib.stride_tricks.sliding_window_view(samples, 8)[::2]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(samples, (4, 0)), 8)[::2]
     clips = spotter.Runner(made).clips(windows)
     assert np.array_equal(plain[: len(windows)], tempered(clips, temperature)[:, 0])
 
@@ -282,13 +295,14 @@ def test_a_recording_shorter_than_a_clip_is_heard() -> None:
     assert heard(ears(), [np.ones(3, np.float32)]) == []
 
 
-def test_half_a_second_is_heard_after_the_end_or_what_is_missing_to_a_clip() -> None:
+def test_half_a_second_is_heard_after_the_end_or_what_is_missing_to_the_first_score() -> None:
     who = ears()
     who.feed(draw(101))
-    # 101 + 8,000 samples, made whole to 8,102: 4,048 scores at 8, 10, ..., of which 47 were told
-    assert len(who.end()[0]) == 4_048 - 47
-    timing = {**bundles.facts()["timing"], "lead_samples": 3, "warm_up_scores": 6_000}
-    timing |= {"clip_samples": 11_999, "used_samples": 11_999}
+    # 101 + 8,000 samples, made whole to 8,102: 4,050 scores at 4, 6, ..., of which 49 were told
+    assert len(who.end()[0]) == 4_050 - 49
+    # a score at 19,999 samples with the 9,998 of silence, so at 10,001, of which 9,900 are missing
+    timing = {**bundles.facts()["timing"], "lead_samples": 3, "warm_up_scores": 10_000}
+    timing |= {"clip_samples": 19_999, "used_samples": 19_999}
     long = Spotter(bundle.of(bundles.facts(timing=timing), bundles.graphs()))
     long.feed(draw(101))
     assert len(long.end()[0]) == 1
@@ -403,7 +417,8 @@ def test_a_shipped_model_hears_the_same_in_pieces_and_nothing_in_silence(name: s
     whole = Spotter(name, threshold=0.3).hear(samples)
     who = Spotter(name, threshold=0.3)
     parts = [who.hear(piece) for piece in np.array_split(samples, 17)]
-    assert len(whole[0]) == 1 + (80_000 - 16_000) // 1_280
+    # of 16,000 samples of a clip 7,680, six whole hops in its half, are silence at the start
+    assert len(whole[0]) == 1 + (80_000 - 8_320) // 1_280 == 57
     # in another order of sums, as test_stream says
     assert np.abs(np.concatenate([scores for scores, _ in parts]) - whole[0]).max() < 1e-5
     assert Spotter(name).feed(np.zeros(80_000, np.int16)) == []
@@ -433,9 +448,9 @@ def test_a_recording_is_told_with_all_its_scores() -> None:
     found = spotter.hear([samples[:9], samples[9:]], who, told.append)
     assert found.detections == tuple(told) == (Detection("loud", 14 / HZ, 0.5),)
     assert (found.keywords, found.duration_s) == (("loud",), 15 / HZ)
-    assert found.scores[:5, 0].tolist() == [0, 0, 0.25, 0.5, 0.625]
-    # scores of the silence bear the time of the end
-    assert (found.times_s[:5] * HZ).tolist() == [8, 10, 12, 14, 15]
+    assert found.scores[:7, 0].tolist() == [0, 0, 0, 0, 0.25, 0.5, 0.625]
+    # scores of the silence after it bear the time of the end
+    assert (found.times_s[:7] * HZ).tolist() == [4, 6, 8, 10, 12, 14, 15]
     assert len(found.times_s) == len(found.scores)
     nothing = spotter.hear([], who)
     assert (nothing.detections, nothing.scores.shape, nothing.duration_s) == ((), (0, 1), 0.0)

@@ -22,7 +22,9 @@ from watchword.stream import Runner, State, Waveforms
 
 SAMPLES = 47
 FIRST = CLIP // SCORE - 1
-"""Score hops before the first score of the tiny bundle."""
+"""Score hops before the first score of the tiny bundle, those of silence included."""
+SILENCE = CLIP // 2
+"""Zeros that are heard before a stream of the tiny bundle: two score hops, half a clip."""
 
 
 @cache
@@ -60,7 +62,8 @@ def streamed(run: Runner, audio: Waveforms, chunk: int, state: State | None = No
 
 def by_hand(audio: Waveforms) -> NDArray[np.float64]:
     """The mean of each window of 8 samples, one every 2: posteriors of ``loud``."""
-    windows = np.lib.stride_tricks.sliding_window_view(audio.astype(np.float64), CLIP, axis=1)
+    whole = np.pad(audio.astype(np.float64), ((0, 0), (SILENCE, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(whole, CLIP, axis=1)
     return windows[:, ::SCORE].mean(axis=2)
 
 
@@ -92,13 +95,26 @@ def test_zeros_that_end_a_stream_complete_the_hop_that_its_lead_began() -> None:
 
 
 def test_zeros_that_end_a_short_stream_fill_its_first_window() -> None:
-    run = timed(clip_samples=16_000, used_samples=16_000, warm_up_scores=7_999)
+    # half of the window is silence before the stream, so 16,000 samples are to be filled
+    run = timed(clip_samples=32_000, used_samples=32_000, warm_up_scores=15_999)
     assert [run.flush_samples(heard) for heard in (1, 7_999, 8_000, 8_001)] == [
         15_999,
         8_001,
         8_000,
-        8_001,
+        8_001,  # 8,000 and the rest of a hop
     ]
+
+
+def test_zeros_that_end_a_stream_of_a_shipped_model_by_hand() -> None:
+    run = timed(
+        clip_samples=16_000,
+        used_samples=16_000,
+        score_samples=1_280,
+        lead_samples=640,
+        warm_up_scores=12,
+    )
+    # scores are due at 8,320, 9,600, ..., 24,960: the first of them at or after 24,000
+    assert [run.flush_samples(heard) for heard in (1, 320, 16_000)] == [8_319, 8_000, 8_960]
 
 
 @settings(max_examples=100, deadline=None)
@@ -146,12 +162,77 @@ def test_posteriors_are_the_means_that_one_can_work_out() -> None:
     assert np.array_equal(found[..., 1], 1 - by_hand(audio))
 
 
-def test_no_score_comes_before_the_first_full_window_and_one_with_every_hop_after() -> None:
+def test_the_first_score_comes_after_half_a_window_and_one_with_every_hop_after() -> None:
     audio, state = audio_of(1, 20), tiny().start()
     for heard in range(1, 21):
         posteriors, state = tiny().step(audio[:, heard - 1 : heard], state)
-        is_due = heard >= CLIP and heard % SCORE == 0
+        is_due = heard >= 4 and heard % SCORE == 0
         assert posteriors.shape == (1, int(is_due), 2)
+
+
+@pytest.mark.parametrize(
+    ("samples", "means"),
+    [
+        (1, []),
+        (3, []),
+        (4, [4]),  # and four zeros before it
+        (5, [4]),
+        (6, [4, 6]),
+        (7, [4, 6]),
+        (8, [4, 6, 8]),
+        (10, [4, 6, 8, 8]),
+    ],
+)
+def test_a_stream_of_less_than_a_clip_has_the_scores_that_are_due(
+    samples: int, means: list[int]
+) -> None:
+    for chunk in (1, 3, samples):
+        found = streamed(tiny(), np.ones((1, samples), np.float32), chunk)
+        assert found[0, :, 0].tolist() == [ones / 8 for ones in means]
+    assert tiny().timing.times_s(np.arange(4)).tolist() == [n / 16_000 for n in (4, 6, 8, 10)]
+
+
+@pytest.mark.parametrize("samples", [1, 3, 4, 7])
+def test_the_end_of_a_stream_of_less_than_a_clip_is_heard(samples: int) -> None:
+    _, state = tiny().step(np.ones((1, samples), np.float32), tiny().start())
+    posteriors, _ = tiny().step(np.zeros((1, 8_001), np.float32), state)
+    # scores are due at 4, 6 and 8, of which those up to the last sample were told; each holds all
+    held = [samples / 8 for due in (4, 6, 8) if due > samples]
+    assert posteriors[0, : len(held), 0].tolist() == held
+    assert held
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 100), st.sampled_from([1, 2, 5, 100]), st.integers(0, 5))
+def test_a_word_that_begins_a_stream_is_heard_as_one_after_silence(
+    samples: int, chunk: int, hops: int
+) -> None:
+    word = audio_of(1, samples)
+    zeros = np.zeros((1, hops * SCORE), np.float32)
+    after = streamed(tiny(), np.concatenate([zeros, word], axis=1), chunk)
+    found = streamed(tiny(), word, chunk)
+    assert np.array_equal(after[:, hops:], found)
+    times_s = tiny().timing.times_s
+    shift_s = times_s(hops + np.arange(9)) - times_s(np.arange(9))
+    assert shift_s * 16_000 == pytest.approx(hops * SCORE)
+
+
+def without_silence(run: Runner, streams: int = 1) -> State:
+    """The state of streams before which nothing is heard but what a score needs to be on time."""
+    state = run.start(streams)
+    return State(state.arrays, np.zeros((streams, run.timing.lead_samples), np.float32), 0)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, SAMPLES])
+@pytest.mark.parametrize("lead", [0, 4])
+def test_a_stream_is_one_that_was_fed_its_silence_by_hand(chunk: int, lead: int) -> None:
+    run = timed(lead_samples=lead, warm_up_scores=FIRST + lead // 2)
+    audio = audio_of(2)
+    fed = np.concatenate([np.zeros((2, SILENCE), np.float32), audio], axis=1)
+    by_itself = streamed(run, audio, chunk)
+    assert np.array_equal(streamed(run, fed, chunk, without_silence(run, 2)), by_itself)
+    # a score of the former is due when a whole clip was fed, and that is so much earlier here
+    assert run.timing.times_s(0) * 16_000 == CLIP - SILENCE
 
 
 def test_zeros_that_lead_a_stream_are_heard_before_it_and_delay_nothing() -> None:
@@ -166,7 +247,7 @@ def test_a_stream_without_audio_has_no_scores() -> None:
     for _ in range(3):
         posteriors, state = tiny().step(np.empty((1, 0), np.float32), tiny().start())
         assert posteriors.shape == (1, 0, 2)
-        assert state.scores == 0
+        assert state.scores == 2  # of the silence before it: fewer than are thrown away
 
 
 # ------------------------------------------------------------------------- stream equals file
@@ -181,12 +262,14 @@ def test_a_stream_equals_the_file_to_the_last_bit(chunk: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=12))
 def test_a_stream_in_any_pieces_equals_the_clips_it_is_made_of(lengths: list[int]) -> None:
-    audio, state, found = audio_of(1, sum(lengths)), tiny().start(), []
+    audio, found = audio_of(1, sum(lengths)), []
+    _, state = tiny().step(audio[:, :0], tiny().start())
     for last, length in zip(np.cumsum(lengths), lengths, strict=True):
         posteriors, state = tiny().step(audio[:, last - length : last], state)
         found.append(posteriors[0])
-    starts = range(0, audio.shape[1] - CLIP + 1, SCORE)
-    clips = [audio[0, start : start + CLIP] for start in starts]
+    whole = np.pad(audio[0], (SILENCE, 0))
+    starts = range(0, len(whole) - CLIP + 1, SCORE)
+    clips = [whole[start : start + CLIP] for start in starts]
     expected = tiny().clips(np.reshape(np.array(clips, np.float32), (-1, CLIP)))
     assert np.array_equal(np.concatenate([np.empty((0, 2)), *found]), expected)
     assert state.pending.shape == (1, audio.shape[1] % SCORE)
@@ -221,13 +304,26 @@ def test_a_stream_of_a_shipped_model_equals_the_file_and_its_clips(name: str, ch
     run, audio = runner_of(name), speechlike(1, 30_000)
     whole = streamed(run, audio, 30_000)
     hop, clip = run.timing.score_samples, run.timing.clip_samples
-    starts = range(0, 30_000 - clip + 1, hop)
-    clips = run.clips(np.stack([audio[0, start : start + clip] for start in starts]))
+    # half a clip of 16,000 samples holds six whole hops of 1,280
+    padded = np.pad(audio[0], (7_680, 0))
+    starts = range(0, 37_680 - clip + 1, hop)
+    clips = run.clips(np.stack([padded[start : start + clip] for start in starts]))
     found = streamed(run, audio, chunk)
     assert found.shape == whole.shape == (1, len(starts), len(run.facts.labels))
     assert np.abs(found - whole).max() < ROUNDING
     assert np.abs(found[0] - clips).max() < ROUNDING
     assert 0.1 < found.max(axis=2).min() < 0.9  # posteriors that could have differed
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_a_stream_of_a_shipped_model_is_one_that_was_fed_its_silence_by_hand(name: str) -> None:
+    run, audio = runner_of(name), speechlike(1, 12_000, seed=2)
+    fed = np.concatenate([np.zeros((1, 7_680), np.float32), audio], axis=1)
+    found = streamed(run, audio, 12_000)
+    assert np.array_equal(streamed(run, fed, 19_680, without_silence(run)), found)
+    # due after 8,320, 9,600 and 10,880 samples
+    assert found.shape[1] == 3
+    assert (run.timing.times_s(np.arange(3)) * 16_000).tolist() == [8_320, 9_600, 10_880]
 
 
 @pytest.mark.parametrize("name", shipped.names())
@@ -269,7 +365,7 @@ def test_a_state_does_not_change_when_the_chunk_does() -> None:
 def later(audio: Waveforms, heard: int) -> Posteriors:
     """Posteriors of a file that come after so many samples."""
     whole = streamed(tiny(), audio, audio.shape[1])
-    found: Posteriors = whole[0, max(0, heard // SCORE - FIRST) :]
+    found: Posteriors = whole[0, max(0, (SILENCE + heard) // SCORE - FIRST) :]
     return found
 
 
@@ -366,7 +462,8 @@ def strided(strides: int) -> bytes:
 
 def test_a_graph_that_answers_in_another_shape_is_refused() -> None:
     run = broken(stream=strided(1))
-    message = r"posteriors is float32 \(1, 7, 2\), needed float32 \(1, 4, 2\)\): update onnxruntime"
+    # 8 samples and 4 zeros before them: 6 scores, or one for each sample but those of the first
+    message = r"posteriors is float32 \(1, 11, 2\), needed float32 \(1, 6, 2\)\): update onnxrunti"
     with pytest.raises(BundleError, match=message):
         run.step(audio_of(1, 8), run.start())
     facts = bundles.facts(labels=["loud", "quiet", "_unknown_"])

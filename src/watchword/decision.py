@@ -6,7 +6,7 @@ redone by hand:
 
 * The **score** of a keyword is, where a ``patience`` is given, the highest value that its posterior
   reached in at least so many of the last ``smoothing_scores`` rows: a word that is there is heard
-  in row after row, what only sounds like it in one or two. Rows before the stream are zero.
+  in row after row, what only sounds like it in one or two. Rows before the first are zero.
 * Without a patience it is the mean of the posterior over those rows. At the start of a stream it
   is the mean over as many as there have been, but not over fewer than half of them, the missing
   ones being zero: one row is no evidence where ten are asked for, and a word at the very start can

@@ -87,9 +87,9 @@ class Timing:
 
     Args:
         clip_samples: Samples that ``clip.onnx`` takes.
-        used_samples: Those of them that matter; a stream's first score comes after so many.
+        used_samples: Those of them that matter: what a score hears.
         score_samples: Samples between two scores; ``stream.onnx`` takes whole multiples.
-        lead_samples: Zeros to feed before a stream.
+        lead_samples: Zeros to feed before a stream, so that its scores are due on time.
         warm_up_scores: Scores to throw away at its start.
     """
 
@@ -104,13 +104,22 @@ class Timing:
         """Time between two scores."""
         return 1_000 * self.score_samples / SAMPLE_RATE_HZ
 
+    @property
+    def silence_samples(self) -> Samples:
+        """Silence that is heard before a stream: the whole score hops in half a clip.
+
+        So a word that begins a stream is in the middle of a clip, as one that ends it is.
+        """
+        return self.used_samples // 2 // self.score_samples * self.score_samples
+
     def times_s(self, rows: NDArray[np.int64] | int) -> NDArray[np.float64]:
         """Return when rows of scores are due, in seconds of the stream.
 
         Args:
             rows: Their numbers, from 0.
         """
-        ends = self.used_samples + np.asarray(rows) * self.score_samples
+        first = self.used_samples - self.silence_samples
+        ends = first + np.asarray(rows) * self.score_samples
         return np.asarray(ends / SAMPLE_RATE_HZ)
 
 

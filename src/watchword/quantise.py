@@ -28,7 +28,9 @@ PERCENTILE: Final = 99.99
 WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
 """What is computed in 8 bits; values of other operators are not kept, for no range needs them."""
 LARGE: Final = 1_024
-"""Numbers from which a constant of the front end is stored in half precision."""
+"""Numbers from which a constant is stored in fewer bits than it is computed in."""
+HIGHEST: Final = 127
+"""The largest number of eight bits with a sign."""
 
 
 def eight_bit(network: onnx.ModelProto, features: Iterable[NDArray[np.float32]]) -> onnx.ModelProto:
@@ -65,7 +67,7 @@ def eight_bit(network: onnx.ModelProto, features: Iterable[NDArray[np.float32]])
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": PERCENTILE},
         )
-        return onnx.load(after)
+        return stored_in_bytes(onnx.load(after))
 
 
 class _Heard(quantization.CalibrationDataReader):  # type: ignore[misc]  # it has no types
@@ -96,6 +98,35 @@ def half_stored(front: onnx.ModelProto) -> onnx.ModelProto:
             one.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
             casts.append(helper.make_node("Cast", [one.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def stored_in_bytes(network: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a network whose large matrices that are left in float are stored in 8 bits.
+
+    Recurrent layers have no 8-bit form in ONNX that stays within the standard operators: they are
+    computed in float, from weights with a scale for each row.
+
+    Args:
+        network: As quantised.
+    """
+    model = copy.deepcopy(network)
+    graph = model.graph
+    nodes = []
+    for one in list(graph.initializer):
+        values = numpy_helper.to_array(one)
+        if values.dtype != np.float32 or values.ndim < 2 or values.size < LARGE:
+            continue
+        rows = np.abs(values).reshape(len(values), -1).max(axis=1)
+        scales = np.where(rows > 0, rows / HIGHEST, 1).astype(np.float32)
+        steps = np.round(values / scales.reshape(-1, *[1] * (values.ndim - 1)))
+        kept, scale = f"{one.name}_bytes", f"{one.name}_scale"
+        nodes.append(helper.make_node("DequantizeLinear", [kept, scale], [one.name], axis=0))
+        graph.initializer.append(numpy_helper.from_array(scales, scale))
+        one.CopyFrom(numpy_helper.from_array(steps.astype(np.int8), kept))
+    nodes.extend(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
     return model

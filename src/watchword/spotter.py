@@ -177,9 +177,9 @@ class Spotter:
     def finish(self) -> list[Detection]:
         """End the stream, and return what its last second still held.
 
-        Half a second of silence is heard after it, or as much as is missing to a clip. Detections
-        in it bear the time of the end. An end without audio before it holds nothing. What is fed
-        next is a new stream.
+        Half a second of silence is heard after it, or as much as is missing to the first score.
+        Detections in it bear the time of the end. An end without audio before it holds nothing.
+        What is fed next is a new stream.
         """
         return self.end()[1]
 

@@ -6,7 +6,8 @@ returned, so that a stream can be copied, stored, begun anew, or heard beside a 
 one session.
 
 Chunks have any length. They are gathered until a score is due; every score then hears exactly one
-clip's length of audio, and the first comes when there is so much.
+clip's length of audio. Before a stream there is half a clip of silence, so that its first word has
+been in the middle of a clip, too, and the first score comes after half a clip.
 """
 
 from __future__ import annotations
@@ -129,8 +130,8 @@ class Runner:
         if streams < 1:
             raise ConfigError(f"{streams} streams were asked for, needed at least 1: name how many")
         arrays = tuple(np.zeros((streams, *part.shape), np.float32) for part in self.facts.state)
-        lead = np.zeros((streams, self.timing.lead_samples), np.float32)
-        return State(arrays, lead, 0)
+        before = self.timing.lead_samples + self.timing.silence_samples
+        return State(arrays, np.zeros((streams, before), np.float32), 0)
 
     def step(self, chunk: Waveforms, state: State) -> tuple[Posteriors, State]:
         """Return the posteriors that are due, and the next state.
@@ -173,7 +174,8 @@ class Runner:
         """
         if not heard:
             return 0
-        missing = max(round(FLUSH_S * SAMPLE_RATE_HZ), self.timing.used_samples - heard)
+        least = self.timing.used_samples - self.timing.silence_samples - heard
+        missing = max(round(FLUSH_S * SAMPLE_RATE_HZ), least)
         return missing + -(heard + self.timing.lead_samples + missing) % self.timing.score_samples
 
     def _hear(

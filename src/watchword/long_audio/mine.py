@@ -46,7 +46,8 @@ class Window:
 
     Args:
         recording: Number of its recording.
-        start_s: When the clip begins, in seconds of the recording.
+        start_s: When the clip begins, in seconds of the recording; before 0 if it begins in the
+            silence that is heard before a recording.
         time_s: When its score was due; the clip has ended then but for samples that no model heeds.
         keyword: What it was taken for.
         posterior: How surely, in [0, 1].

@@ -4,9 +4,9 @@ In come scores and the reference, out go a temperature and how sure and how righ
 before and after. A room because a score of 0.8 should mean that eight of ten such are right, and a
 network that was trained to its limit is mostly surer than that.
 
-One score is judged for each event, that of the clip in whose middle the word lies, and as many
-scores evenly spread over the negative hours. What is neither of the keywords counts as one answer,
-*none of them*.
+One score is judged for each event, that of the clip in whose middle the word lies, or the nearest
+to it, and as many scores evenly spread over the negative hours. What is neither of the keywords
+counts as one answer, *none of them*.
 """
 
 from __future__ import annotations

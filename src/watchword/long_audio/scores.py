@@ -79,13 +79,14 @@ def key_of(runner: Runner, recordings: Sequence[Recording]) -> str:
         recordings: Recordings, whose files are looked at and not read.
 
     Returns:
-        SHA-256 over the graph, its labels and timing, and names, sizes and times of the files, in
-        hexadecimal.
+        SHA-256 over the graph, its labels and timing, the silence before a stream, and names, sizes
+        and times of the files, in hexadecimal.
 
     Raises:
         AudioError: If a file is not there.
     """
-    about = runner.digest, runner.facts.labels, [getattr(runner.timing, name) for name in _TIMES]
+    times = [getattr(runner.timing, name) for name in (*_TIMES, "silence_samples")]
+    about = runner.digest, runner.facts.labels, times
     digest = hashlib.sha256(json.dumps(about).encode())
     for one in recordings:
         for file in one.files:
