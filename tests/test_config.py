@@ -317,10 +317,9 @@ train:
         "line 10: train.is_nesterov: 'on' found, should be true or false; "
         "command line: train.seed: no such setting (there are: epochs, batch_size, optimizer, "
         "learning_rate, final_learning_rate, momentum, is_nesterov, weight_decay, "
-        "decay_norms_and_biases, warmup_epochs, is_cosine_per_epoch, label_smoothing, ema_decay, "
-        "settle_batches, gradient_clip, precision, sync_batch_norm, distill, start_from, "
-        "save_minutes, "
-        "hear_ahead)"
+        "decay_norms_and_biases, warmup_epochs, is_cosine_per_epoch, label_smoothing, "
+        "logit_adjustment, ema_decay, settle_batches, gradient_clip, precision, sync_batch_norm, "
+        "distill, start_from, save_minutes, hear_ahead)"
     )
 
 

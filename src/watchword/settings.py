@@ -150,6 +150,7 @@ class TrainSettings(Section):
     warmup_epochs: NotNegative = 2.0
     is_cosine_per_epoch: Flag = False
     label_smoothing: Share = 0.05
+    logit_adjustment: NotNegative = 0.0
     ema_decay: Share = 0.998
     settle_batches: CountOrNone = 16
     gradient_clip: Positive | None = None
@@ -159,6 +160,16 @@ class TrainSettings(Section):
     start_from: Path | None = None
     save_minutes: Positive = 5.0
     hear_ahead: Literal["auto", "always", "never"] = "auto"
+
+    @model_validator(mode="after")
+    def _teachers_know_no_adjustment(self) -> TrainSettings:
+        """Refuse targets that are posteriors of a world with other shares of the classes."""
+        if self.distill and self.logit_adjustment:
+            raise ValueError(
+                "distill and logit_adjustment do not go together, for teachers' posteriors know "
+                "nothing of the adjustment: leave one of them out"
+            )
+        return self
 
 
 BY_NAME, BY_WORDS = "task by name", "task by words"

@@ -33,6 +33,7 @@ from watchword.data.rows import Source
 from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
 from watchword.hearing import Batch, Heard, Hearing
+from watchword.loss import Loss
 from watchword.models import fused
 from watchword.progress import Progress, Watcher, read_state, write_state
 from watchword.schedule import Average, learning_rate, settle
@@ -67,6 +68,9 @@ class Run:
         self.hearing = Hearing(
             settings, self.train_reader, self.ear, self.task.labels, fabric.device
         )
+        targets = self.plan.epoch(0).target
+        counts = np.bincount(targets, minlength=len(self.task.labels)).tolist()
+        self.loss = Loss(settings.train, counts, fabric.device)
         if settings.train.sync_batch_norm and fabric.world_size > 1:
             self.network = build.synchronised(self.network, fabric.device)
         is_double = settings.train.precision == "64"
@@ -178,12 +182,7 @@ class Run:
         self.hearing.seed_dropout(step, self.fabric.global_rank)
         count = len(step.clips)
         logits = self.wrapped(heard.features)  # (clips, classes)
-        losses = F.cross_entropy(
-            logits.float(),
-            heard.soft,
-            label_smoothing=self.settings.train.label_smoothing,
-            reduction="sum",
-        )
+        losses = self.loss(logits, heard.soft)
         # gradients are averaged over processes; this makes them those of the mean over the whole
         # batch
         self.fabric.backward(losses * (self.fabric.world_size / count))
