@@ -12,7 +12,7 @@ import harness
 import numpy as np
 
 import bundles
-from watchword import audio, bundle, spotter
+from watchword import audio, bundle, spotter, stream
 from watchword.decision import Detection
 from watchword.errors import AudioError
 
@@ -30,7 +30,7 @@ FAULTS = (
 )
 
 
-spotter.FLUSH_S = 0.002  # less silence after each end, so that more is tried in the same time
+stream.FLUSH_S = 0.002  # less silence after each end, so that more is tried in the same time
 
 
 class Truth:
