@@ -12,7 +12,11 @@ BASELINE: Final = ("lambda_resnet18", 1.0)
 """The network that times are compared with."""
 OURS: Final = ("lambda_resnet18", "lambda_cast")
 """The lambda networks, which the others are compared with."""
-WIDTHS: Final[dict[str, tuple[float, ...]]] = {"lambda_resnet18": (1, 2), "bc_resnet": (1, 2, 3, 8)}
+WIDTHS: Final[dict[str, tuple[float, ...]]] = {
+    "lambda_resnet18": (1, 2),
+    "lambda_cast": (1, 1.95),
+    "bc_resnet": (1, 2, 3, 8),
+}
 """Widths that a model is listed in; 1 where not given."""
 TITLES: Final = {
     "lambda_resnet18": "LambdaResNet18 k={}",
