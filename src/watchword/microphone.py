@@ -95,7 +95,7 @@ def microphone(
                 is_told = True
                 warn(
                     "some audio was lost, this machine does not keep up: close other programs, or "
-                    "listen with --int8 or a smaller model"
+                    "listen with a smaller model (watchword models)"
                 )
 
 
