@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from watchword.config import DistillSettings, TrainSettings
+from watchword.config import TrainSettings
 from watchword.loss import Loss
 
 
@@ -55,10 +54,3 @@ def test_a_class_without_clips_counts_as_one_clip() -> None:
     loss = Loss(settings, [0, 1])
     soft = torch.tensor([[1.0, 0.0]])
     assert float(loss(torch.zeros(1, 2), soft)) == pytest.approx(math.log(2))
-
-
-def test_teachers_and_an_adjustment_are_refused_together() -> None:
-    with pytest.raises(ValueError, match="leave one of them out"):
-        TrainSettings(
-            logit_adjustment=0.5, distill=DistillSettings(teachers=(Path("commands-12"),))
-        )

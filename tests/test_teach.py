@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from watchword import build, checkpoint
 from watchword.checkpoint import Checkpoint
-from watchword.config import DistillSettings, Settings
+from watchword.config import Settings, TrainSettings
 from watchword.errors import CheckpointError, ConfigError
+from watchword.loss import Loss
 from watchword.teach import Teachers, teachers
 
 CPU = torch.device("cpu")
@@ -37,23 +39,30 @@ def test_targets_by_hand() -> None:
 
 def test_without_teachers_the_label_is_the_target() -> None:
     label = torch.tensor([[1.0, 0.0]])
-    assert teachers(None, ["yes", "no"], CPU).teach(torch.zeros(1, 160), label) is label
+    assert teachers(TrainSettings(), ["yes", "no"], CPU).teach(torch.zeros(1, 160), label) is label
+
+
+def taught_by(*paths: Path, **train: object) -> TrainSettings:
+    """Return settings of a pupil with teachers at a weight of 0.9."""
+    distill = {"teachers": paths, "weight": 0.9}
+    return TrainSettings.model_validate({"distill": distill, **train})
 
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    settings = Settings.model_validate({"task": "2", "model": {"width": 0.25}})
+    return untaught(tmp_path)
+
+
+def untaught(folder: Path, **train: object) -> Path:
+    """Save a model with random weights, as if trained by these settings."""
+    settings = Settings.model_validate({"task": "2", "model": {"width": 0.25}, "train": train})
     weights = build.classifier(settings, 3).state_dict()
-    checkpoint.save(
-        Checkpoint(settings, settings.find_task().labels, weights, {}), tmp_path / "best"
-    )
-    return tmp_path / "best.safetensors"
+    checkpoint.save(Checkpoint(settings, settings.find_task().labels, weights, {}), folder / "best")
+    return folder / "best.safetensors"
 
 
 def test_a_trained_model_teaches_what_it_answers(trained: Path) -> None:
-    made = teachers(
-        DistillSettings(teachers=(trained,), weight=0.9), ["left", "right", "_unknown_"], CPU
-    )
+    made = teachers(taught_by(trained), ["left", "right", "_unknown_"], CPU)
     clip = 0.1 * torch.randn(2, 16_000)
     label = torch.tensor([[1.0, 0.0, 0.0]]).expand(2, -1)
     answer = build.trained(checkpoint.load(trained))(clip).softmax(1)
@@ -63,10 +72,33 @@ def test_a_trained_model_teaches_what_it_answers(trained: Path) -> None:
 def test_a_teacher_of_another_task_is_refused(trained: Path) -> None:
     message = r"answers with left, right, _unknown_, needed the outputs of this task, yes, no"
     with pytest.raises(ConfigError, match=message):
-        teachers(DistillSettings(teachers=(trained,)), ["yes", "no"], CPU)
+        teachers(taught_by(trained), ["yes", "no"], CPU)
 
 
 def test_a_missing_teacher_is_refused(tmp_path: Path) -> None:
-    absent = DistillSettings(teachers=(tmp_path / "absent.safetensors",))
+    absent = taught_by(tmp_path / "absent.safetensors")
     with pytest.raises(CheckpointError, match=r"absent\.safetensors"):
         teachers(absent, ["yes", "no"], CPU)
+
+
+def test_an_adjusted_pupil_learns_from_teachers_that_are_not(tmp_path: Path) -> None:
+    labels = ["left", "right", "_unknown_"]
+    plain, adjusted = untaught(tmp_path / "plain"), untaught(tmp_path / "x", logit_adjustment=0.5)
+    assert len(teachers(taught_by(plain, logit_adjustment=0.5), labels, CPU).models) == 1
+    assert len(teachers(taught_by(adjusted), labels, CPU).models) == 1
+    with pytest.raises(ConfigError, match=r"logit_adjustment 0\.5, .* choose"):
+        teachers(taught_by(plain, adjusted, logit_adjustment=0.2), labels, CPU)
+
+
+def test_an_adjusted_pupil_agrees_with_its_teacher_after_the_adjustment() -> None:
+    """The least loss is where the pupil's logits with the shares put back are the teacher's."""
+    settings = TrainSettings(label_smoothing=0, logit_adjustment=0.5)
+    loss = Loss(settings, [300, 100])
+    posterior = torch.tensor([[0.9, 0.1]])
+    logits = torch.zeros(1, 2, requires_grad=True)
+    for _ in range(500):
+        (gradient,) = torch.autograd.grad(loss(logits, posterior), logits)
+        with torch.no_grad():
+            logits -= gradient
+    odds = float((logits.detach()[0, 0] - logits.detach()[0, 1]).exp())
+    assert odds == pytest.approx(9 / math.sqrt(3), rel=1e-3)

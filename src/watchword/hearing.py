@@ -80,7 +80,7 @@ class Hearing:
         self.chain = build.augmentation(
             settings.augment, reader.background, device, seed=settings.seed
         )
-        self.teachers = teachers(settings.train.distill, labels, device)
+        self.teachers = teachers(settings.train, labels, device)
 
     def batch(self, asked: Batch, rank: int = 0, processes: int = 1) -> Heard:
         """Return what a process learns from in a step.

@@ -161,16 +161,6 @@ class TrainSettings(Section):
     save_minutes: Positive = 5.0
     hear_ahead: Literal["auto", "always", "never"] = "auto"
 
-    @model_validator(mode="after")
-    def _teachers_know_no_adjustment(self) -> TrainSettings:
-        """Refuse targets that are posteriors of a world with other shares of the classes."""
-        if self.distill and self.logit_adjustment:
-            raise ValueError(
-                "distill and logit_adjustment do not go together, for teachers' posteriors know "
-                "nothing of the adjustment: leave one of them out"
-            )
-        return self
-
 
 BY_NAME, BY_WORDS = "task by name", "task by words"
 

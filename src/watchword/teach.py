@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from watchword import build, checkpoint
-from watchword.config import DistillSettings
+from watchword.config import TrainSettings
 from watchword.errors import ConfigError
 
 
@@ -47,29 +47,38 @@ class Teachers:
         return targets.lerp(posteriors.mean(0), self.weight)
 
 
-def teachers(
-    settings: DistillSettings | None, labels: Sequence[str], device: torch.device
-) -> Teachers:
+def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.device) -> Teachers:
     """Return the teachers that settings ask for, on a device; without any, none.
 
+    A pupil with ``logit_adjustment`` learns from teachers without one: then both losses, of labels
+    and of posteriors, speak of a world in which classes have their shares of training, and the
+    adjustment takes the shares out of either.
+
     Args:
-        settings: Section ``train.distill``.
+        settings: Section ``train``.
         labels: Outputs of the pupil.
         device: Where the pupil learns.
 
     Raises:
         CheckpointError: If a checkpoint is missing or damaged.
-        ConfigError: If a teacher has other outputs.
+        ConfigError: If a teacher has other outputs, or was adjusted and the pupil is to be.
     """
-    if settings is None:
+    if settings.distill is None:
         return Teachers([], 0.0)
     models = []
-    for path in settings.teachers:
+    for path in settings.distill.teachers:
         trained = checkpoint.load(path)
         if tuple(trained.labels) != tuple(labels):
             raise ConfigError(
                 f"train.distill: {path} answers with {', '.join(trained.labels)}, needed the "
                 f"outputs of this task, {', '.join(labels)}: choose teachers of the same task"
             )
+        adjusted = trained.settings.train.logit_adjustment
+        if adjusted and settings.logit_adjustment:
+            raise ConfigError(
+                f"train.distill: {path} was trained with logit_adjustment {adjusted:g}, so its "
+                "posteriors have no shares of classes that could be taken out again: set the "
+                "pupil's logit_adjustment to 0, or choose teachers trained with 0"
+            )
         models.append(build.trained(trained).to(device))
-    return Teachers(models, settings.weight)
+    return Teachers(models, settings.distill.weight)
