@@ -56,3 +56,30 @@ def test_small_matrices_and_vectors_are_left_as_they_are() -> None:
     few = np.ones((quantise.LARGE // COLUMNS - 1, COLUMNS), np.float32)
     model = network(few)
     assert quantise.stored_in_bytes(model) == model
+
+
+def test_a_front_end_keeps_signed_matrices_in_half_precision_and_filters_in_bytes() -> None:
+    drawn = np.random.default_rng(0)
+    transform = drawn.normal(size=(40, 64)).astype(np.float32)
+    filters = np.abs(drawn.normal(size=(64, 32))).astype(np.float32)
+    filters[filters < 0.5] = 0.0
+    nodes = [
+        helper.make_node("MatMul", ["x", "transform"], ["spectrum"]),
+        helper.make_node("Abs", ["spectrum"], ["energies"]),
+        helper.make_node("MatMul", ["energies", "filters"], ["y"]),
+    ]
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 40])
+    wanted = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 32])
+    kept = [numpy_helper.from_array(transform, "transform")]
+    kept.append(numpy_helper.from_array(filters, "filters"))
+    graph = helper.make_graph(nodes, "g", [given], [wanted], kept)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    small = quantise.stored_small(model)
+    kinds = {one.name: numpy_helper.to_array(one).dtype for one in small.graph.initializer}
+    assert kinds == {
+        "transform_half": np.float16,
+        "filters_bytes": np.int8,
+        "filters_scale": np.float32,
+    }
+    x = drawn.normal(size=(3, 40)).astype(np.float32)
+    np.testing.assert_allclose(answered(small, x), np.abs(x @ transform) @ filters, rtol=0.01)

@@ -117,8 +117,8 @@ def _graphs(traced: trace.Traced, facts: Mapping[str, Any], small: Any) -> dict[
     if small is not None:
         traced = replace(
             traced,
-            clip_front=quantise.half_stored(traced.clip_front),
-            stream_front=quantise.half_stored(traced.stream_front),
+            clip_front=quantise.stored_small(traced.clip_front),
+            stream_front=quantise.stored_small(traced.stream_front),
         )
     network = traced.network if small is None else small
     joined = trace.clip_graph(traced, network, told), trace.stream_graph(traced, network, told)

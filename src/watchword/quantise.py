@@ -82,8 +82,12 @@ class _Heard(quantization.CalibrationDataReader):  # type: ignore[misc]  # it ha
         return None if batch is None else {"features": batch}
 
 
-def half_stored(front: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a front end whose large matrices are stored in half precision, and computed in float.
+def stored_small(front: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a front end whose large matrices are stored in fewer bits, and computed in float.
+
+    Half precision for those of the Fourier transform, where large terms cancel; 8 bits with a scale
+    for each row for mel filters, which add up energies: nothing cancels in a sum without signs, and
+    a band is off by less than a hundredth.
 
     Args:
         front: A front end as traced.
@@ -93,24 +97,24 @@ def half_stored(front: onnx.ModelProto) -> onnx.ModelProto:
     casts = []
     for one in graph.initializer:
         values = numpy_helper.to_array(one)
-        if values.dtype == np.float32 and values.size >= LARGE:
+        if values.dtype == np.float32 and values.size >= LARGE and values.min() < 0:
             name = one.name
             one.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
             casts.append(helper.make_node("Cast", [one.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return model
+    return stored_in_bytes(model)
 
 
 def stored_in_bytes(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a network whose large matrices that are left in float are stored in 8 bits.
+    """Return a graph whose large matrices that are left in float are stored in 8 bits.
 
     Recurrent layers have no 8-bit form in ONNX that stays within the standard operators: they are
     computed in float, from weights with a scale for each row.
 
     Args:
-        network: As quantised.
+        network: As quantised, or a front end.
     """
     model = copy.deepcopy(network)
     graph = model.graph
