@@ -122,10 +122,15 @@ def test_weights_of_the_network_are_8_bits_wide_and_the_front_end_is_not(whole: 
     graph = graph_of(whole, "clip.int8.onnx").graph
     values = [numpy_helper.to_array(one) for one in graph.initializer]
     weights = [value for value in values if value.ndim >= 2]
-    halves = [value for value in weights if value.dtype == np.float16]
-    assert sum(value.size for value in halves) == 17 * 32 * 32 + 40 * 17 * 16
+    fourier = [value for value in weights if value.dtype == np.float16]
+    assert sum(value.size for value in fourier) == 17 * 32 * 32
+    bytes_ = [value for value in weights if value.dtype == np.int8]
+    filters = [value for value in bytes_ if value.shape == (40, 17 * 16)]
+    assert [(value.min(), value.max()) for value in filters] == [(0, 127)]  # energies are added
+    computed = [value for value in bytes_ if value.shape != (40, 17 * 16)]
+    assert len(computed) > 10
+    assert all(value.min() >= -64 and value.max() <= 64 for value in computed)  # seven bits
     assert all(value.size < quantise.LARGE for value in weights if value.dtype == np.float32)
-    assert all(value.min() >= -64 for value in weights if value.dtype == np.int8)  # seven bits
     made_of = {output: node for node in graph.node for output in node.output}
     softmax = next(node for node in graph.node if "posteriors" in node.output)
     assert softmax.op_type == "Softmax"
