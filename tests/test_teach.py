@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from watchword import build, checkpoint
+from watchword import adjust, build, checkpoint
 from watchword.checkpoint import Checkpoint
 from watchword.config import Settings, TrainSettings
 from watchword.errors import CheckpointError, ConfigError
-from watchword.loss import Loss
 from watchword.teach import Teachers, teachers
 
 CPU = torch.device("cpu")
@@ -81,24 +79,17 @@ def test_a_missing_teacher_is_refused(tmp_path: Path) -> None:
         teachers(absent, ["yes", "no"], CPU)
 
 
-def test_an_adjusted_pupil_learns_from_teachers_that_are_not(tmp_path: Path) -> None:
-    labels = ["left", "right", "_unknown_"]
-    plain, adjusted = untaught(tmp_path / "plain"), untaught(tmp_path / "x", logit_adjustment=0.5)
-    assert len(teachers(taught_by(plain, logit_adjustment=0.5), labels, CPU).models) == 1
-    assert len(teachers(taught_by(adjusted), labels, CPU).models) == 1
-    with pytest.raises(ConfigError, match=r"logit_adjustment 0\.5, .* choose"):
-        teachers(taught_by(plain, adjusted, logit_adjustment=0.2), labels, CPU)
-
-
-def test_an_adjusted_pupil_agrees_with_its_teacher_after_the_adjustment() -> None:
-    """The least loss is where the pupil's logits with the shares put back are the teacher's."""
-    settings = TrainSettings(label_smoothing=0, logit_adjustment=0.5)
-    loss = Loss(settings, [300, 100])
-    posterior = torch.tensor([[0.9, 0.1]])
-    logits = torch.zeros(1, 2, requires_grad=True)
-    for _ in range(500):
-        (gradient,) = torch.autograd.grad(loss(logits, posterior), logits)
-        with torch.no_grad():
-            logits -= gradient
-    odds = float((logits.detach()[0, 0] - logits.detach()[0, 1]).exp())
-    assert odds == pytest.approx(9 / math.sqrt(3), rel=1e-3)
+def test_what_an_adjustment_took_off_a_teacher_is_put_back(tmp_path: Path, trained: Path) -> None:
+    as_learned = checkpoint.load(trained)
+    model, taken = build.trained(as_learned), adjust.shift(0.5, [10, 10, 60])
+    adjust.lower(model.network, taken)
+    told = {checkpoint.SHIFT: taken}
+    lowered = Checkpoint(as_learned.settings, as_learned.labels, model.state_dict(), told)
+    checkpoint.save(lowered, tmp_path / "lowered")
+    clip = 0.1 * torch.randn(2, 16_000)
+    label = torch.tensor([[1.0, 0.0, 0.0]]).expand(2, -1)
+    adjusted, plain = (
+        teachers(taught_by(path), as_learned.labels, CPU).teach(clip, label)
+        for path in (tmp_path / "lowered.safetensors", trained)
+    )
+    assert torch.allclose(adjusted, plain, atol=1e-6)

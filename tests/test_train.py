@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from watchword import build, checkpoint, devices
+from watchword import adjust, build, checkpoint, devices
 from watchword.config import Settings, dump_settings, parse_settings
 from watchword.data.clips import ClipStore, prepare
 from watchword.data.rows import Source
@@ -162,6 +162,31 @@ def test_a_run_goes_on_from_the_weights_of_another(tones: ClipStore, tmp_path: P
     start(tones, tmp_path / "second", "train.epochs=1", f"train.start_from={best}").fit(Watcher())
     told = checkpoint.load(tmp_path / "second" / "last.safetensors").settings.train.start_from
     assert told == best
+
+
+def test_adjusted_logits_change_what_is_kept_and_not_what_is_learned(
+    tones: ClipStore, tmp_path: Path
+) -> None:
+    runs = {}
+    for name, adjustment in (("plain", 0), ("adjusted", 0.5)):
+        run = start(
+            tones, tmp_path / name, "train.epochs=1", f"train.logit_adjustment={adjustment}"
+        )
+        run.fit(Watcher())
+        runs[name] = run, checkpoint.load(tmp_path / name / "last.safetensors")
+    (plain, as_learned), (adjusted, lowered) = runs["plain"], runs["adjusted"]
+    for ours, theirs in zip(plain.network.parameters(), adjusted.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert checkpoint.SHIFT not in as_learned.provenance
+    shift = torch.tensor(lowered.provenance[checkpoint.SHIFT])
+    taken = as_learned.weights["network.classify.bias"] - lowered.weights["network.classify.bias"]
+    assert torch.allclose(taken, shift, atol=1e-6)
+    assert (shift < 0).all()
+    assert torch.allclose(
+        adjust.as_trained(lowered).weights["network.classify.bias"],
+        as_learned.weights["network.classify.bias"],
+        atol=1e-6,
+    )
 
 
 def test_a_start_from_another_front_end_task_or_network_is_refused(

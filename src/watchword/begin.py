@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import nn
 
 from watchword import checkpoint
+from watchword.adjust import as_trained
 from watchword.checkpoint import refuse_other_weights
 from watchword.config import Settings
 from watchword.errors import ConfigError
@@ -39,7 +40,7 @@ def begin_from(
         CheckpointError: If it cannot be read, or its weights are of another network.
         ConfigError: If it has another front end or other outputs.
     """
-    other = checkpoint.load(path)
+    other = as_trained(checkpoint.load(path))
     if tuple(other.labels) != tuple(labels):
         raise ConfigError(
             f"train.start_from: {path} answers with {', '.join(other.labels)}, needed the outputs "

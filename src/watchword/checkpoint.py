@@ -32,6 +32,8 @@ from watchword.files import write_whole
 
 FORMAT = 1
 KEY = "watchword"
+SHIFT = "logit_shift"
+"""What a provenance calls the number that was taken off the logit of each class."""
 PICKLED = (".pth.tar", ".pth", ".pt", ".ckpt")
 SUFFIXES = (".safetensors", *PICKLED)
 DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, OSError)
@@ -184,7 +186,8 @@ def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
                 "the version of watchword that wrote it"
             )
         settings = Settings.model_validate(content["settings"])
-        labels, told = tuple(content["labels"]), _plain_provenance(content["provenance"])
+        labels = tuple(content["labels"])
+        told = _plain_provenance(content["provenance"], len(labels))
         found = Checkpoint(settings, labels, dict(weights), told)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _unreadable(path) from error
@@ -194,13 +197,16 @@ def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
     return found
 
 
-def _plain_provenance(found: Any) -> dict[str, Any]:
+def _plain_provenance(found: Any, classes: int) -> dict[str, Any]:
     """Return a provenance whose known entries have the types that reports rely on."""
     told = dict(found)
     types = {"valid_accuracy": float, "rebuilt": list, "data": dict, "epoch_clips": dict}
     for name, kind in types.items():
         if not isinstance(told.get(name, kind()), kind):
             raise TypeError(f"{name} is no {kind.__name__}")
+    shift = told.get(SHIFT, [0.0] * classes)
+    if len(shift) != classes or not all(isinstance(one, float) for one in shift):
+        raise TypeError(f"{SHIFT} is no number for each class")
     return told
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from watchword import build, checkpoint
+from watchword.adjust import as_trained
 from watchword.config import TrainSettings
 from watchword.errors import ConfigError
 
@@ -50,9 +51,9 @@ class Teachers:
 def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.device) -> Teachers:
     """Return the teachers that settings ask for, on a device; without any, none.
 
-    A pupil with ``logit_adjustment`` learns from teachers without one: then both losses, of labels
-    and of posteriors, speak of a world in which classes have their shares of training, and the
-    adjustment takes the shares out of either.
+    What ``logit_adjustment`` took off a teacher is put back: labels and teachers speak of the same
+    world then, in which classes have their shares of training, and a pupil is adjusted for them by
+    itself.
 
     Args:
         settings: Section ``train``.
@@ -61,7 +62,7 @@ def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.devic
 
     Raises:
         CheckpointError: If a checkpoint is missing or damaged.
-        ConfigError: If a teacher has other outputs, or was adjusted and the pupil is to be.
+        ConfigError: If a teacher has other outputs.
     """
     if settings.distill is None:
         return Teachers([], 0.0)
@@ -73,12 +74,5 @@ def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.devic
                 f"train.distill: {path} answers with {', '.join(trained.labels)}, needed the "
                 f"outputs of this task, {', '.join(labels)}: choose teachers of the same task"
             )
-        adjusted = trained.settings.train.logit_adjustment
-        if adjusted and settings.logit_adjustment:
-            raise ConfigError(
-                f"train.distill: {path} was trained with logit_adjustment {adjusted:g}, so its "
-                "posteriors have no shares of classes that could be taken out again: set the "
-                "pupil's logit_adjustment to 0, or choose teachers trained with 0"
-            )
-        models.append(build.trained(trained).to(device))
+        models.append(build.trained(as_trained(trained)).to(device))
     return Teachers(models, settings.distill.weight)

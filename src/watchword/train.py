@@ -24,7 +24,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from watchword import ahead, build, checkpoint
+from watchword import adjust, ahead, build, checkpoint
 from watchword.begin import begin_from
 from watchword.chain import to_waveforms
 from watchword.checkpoint import Checkpoint
@@ -33,7 +33,6 @@ from watchword.data.rows import Source
 from watchword.data.sampling import evaluation
 from watchword.errors import CheckpointError, DataError
 from watchword.hearing import Batch, Heard, Hearing
-from watchword.loss import Loss
 from watchword.models import fused
 from watchword.progress import Progress, Watcher, read_state, write_state
 from watchword.schedule import Average, learning_rate, settle
@@ -70,7 +69,7 @@ class Run:
         )
         targets = self.plan.epoch(0).target
         counts = np.bincount(targets, minlength=len(self.task.labels)).tolist()
-        self.loss = Loss(settings.train, counts, fabric.device)
+        self.shift = adjust.shift(settings.train.logit_adjustment, counts)
         if settings.train.sync_batch_norm and fabric.world_size > 1:
             self.network = build.synchronised(self.network, fabric.device)
         is_double = settings.train.precision == "64"
@@ -182,7 +181,10 @@ class Run:
         self.hearing.seed_dropout(step, self.fabric.global_rank)
         count = len(step.clips)
         logits = self.wrapped(heard.features)  # (clips, classes)
-        losses = self.loss(logits, heard.soft)
+        smoothing = self.settings.train.label_smoothing
+        losses = F.cross_entropy(
+            logits.float(), heard.soft, label_smoothing=smoothing, reduction="sum"
+        )
         # gradients are averaged over processes; this makes them those of the mean over the whole
         # batch
         self.fabric.backward(losses * (self.fabric.world_size / count))
@@ -249,9 +251,10 @@ class Run:
         build.normalise(self.ear, (to_waveforms(pcm, self.fabric.device) for _, pcm in audio))
 
     def settled_average(self) -> nn.Module:
-        """Return the averaged network in eval mode, its normalisation statistics measured anew."""
+        """Return the averaged network in eval mode, adjusted, its statistics measured anew."""
         network = build.network(self.settings, len(self.task.labels)).to(self.fabric.device)
         network.load_state_dict(self.average.state)
+        adjust.lower(network, self.shift)
         if self.settings.train.settle_batches:
             settle(network, self._heard_to_settle())
         return network.eval()
@@ -315,6 +318,8 @@ class Run:
             "threads": torch.get_num_threads(),
             "compiled": fused.is_compiled(),
         }
+        if any(self.shift):
+            told[checkpoint.SHIFT] = self.shift
         checkpoint.save(
             Checkpoint(self.settings, self.task.labels, weights, told), self.folder / stem
         )
