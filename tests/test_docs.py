@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import BaseModel
+from ruamel.yaml import YAML
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from typer.main import get_command
 
 import watchword
 from watchword import cli, doors, model_jobs, models
+from watchword.config import FeatureSettings, ModelSettings, Settings, TrainSettings
+from watchword.settings import Environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -240,6 +244,45 @@ def test_contributing_names_every_floor_in_order() -> None:
     ]
     told = [rooms for rooms in floors if not rooms[0].startswith("make ")]
     assert told == [re.split(r" \| ", floor) for floor in layers]
+
+
+def settings_told(heading: str) -> dict[str, str]:
+    """Return the keys under a heading of the page of training, and the defaults beside them."""
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (part,) = (
+        part for part in re.split(r"^##+ ", page, flags=re.MULTILINE) if part.startswith(heading)
+    )
+    rows = re.findall(r"^\| (`[^|]+`) \|([^|]*)\|", part, re.MULTILINE)
+    return {key: told.strip() for keys, told in rows for key in re.findall(r"`(\w+)`", keys)}
+
+
+@pytest.mark.parametrize(
+    ("heading", "section"),
+    [
+        ("The file", Settings),
+        ("`features`", FeatureSettings),
+        ("`model`", ModelSettings),
+        ("`train`", TrainSettings),
+        ("The environment", Environment),
+    ],
+)
+def test_the_page_of_training_has_every_setting_with_its_default(
+    heading: str, section: type[BaseModel]
+) -> None:
+    told = settings_told(heading)
+    elsewhere = {"features", "model", "train"} if section is Settings else set()
+    assert {*told} == {*section.model_fields} - elsewhere
+    for name, text in told.items():
+        default = section.model_fields[name].get_default(call_default_factory=True)
+        if default is None:
+            assert text in {"none", "`datasets/prepared`"}, name
+        elif text:
+            assert YAML(typ="safe").load(text.strip("`")) == plain(default), name
+
+
+def plain(default: object) -> object:
+    """Return a default as a YAML file would have it."""
+    return default if isinstance(default, bool | int | float | str) else str(default)
 
 
 def test_every_model_has_a_page() -> None:
