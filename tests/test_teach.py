@@ -65,6 +65,10 @@ def test_a_trained_model_teaches_what_it_answers(trained: Path) -> None:
     label = torch.tensor([[1.0, 0.0, 0.0]]).expand(2, -1)
     answer = build.trained(checkpoint.load(trained))(clip).softmax(1)
     assert torch.allclose(made.teach(clip, label), 0.1 * label + 0.9 * answer, atol=1e-6)
+    assert made.digests == {str(trained): checkpoint.load(trained).digest}
+    assert (
+        checkpoint.load(trained.with_suffix(".pth.tar")).digest == checkpoint.load(trained).digest
+    )
 
 
 def test_a_teacher_of_another_task_is_refused(trained: Path) -> None:

@@ -460,3 +460,12 @@ def test_a_checkpoint_tells_where_it_comes_from(tones: ClipStore, tmp_path: Path
     assert torch.load(tmp_path / "last.pth.tar", weights_only=True)["state_dict"]
     line = json.loads((tmp_path / LOG_NAME).read_text().splitlines()[0])
     assert {"epoch", "step", "loss", "valid_accuracy", "valid_count", "learning_rate"} <= set(line)
+
+
+def test_a_checkpoint_tells_who_taught_it(tones: ClipStore, tmp_path: Path) -> None:
+    start(tones, tmp_path / "teacher", "train.epochs=1").fit(Watcher())
+    teacher = tmp_path / "teacher" / "best.safetensors"
+    taught = f"train.distill={{teachers: [{teacher}], weight: 0.5}}"
+    start(tones, tmp_path / "pupil", "train.epochs=1", taught).fit(Watcher())
+    told = checkpoint.load(tmp_path / "pupil" / "last.safetensors").provenance["teachers"]
+    assert told == {str(teacher): checkpoint.load(teacher).digest}

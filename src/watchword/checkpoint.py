@@ -8,6 +8,7 @@ unpickled but tensors and plain values.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -66,6 +67,11 @@ class Checkpoint:
                 "provenance": self.provenance,
             }
         )
+
+    @property
+    def digest(self) -> str:
+        """The first 16 digits of the SHA-256 of the weights, whatever file they lie in."""
+        return hashlib.sha256(to_safetensors(_plain_weights(self))).hexdigest()[:16]
 
 
 def save(checkpoint: Checkpoint, stem: Path) -> None:
@@ -200,7 +206,13 @@ def _from_card(card: str, weights: dict[str, Tensor], path: Path) -> Checkpoint:
 def _plain_provenance(found: Any, classes: int) -> dict[str, Any]:
     """Return a provenance whose known entries have the types that reports rely on."""
     told = dict(found)
-    types = {"valid_accuracy": float, "rebuilt": list, "data": dict, "epoch_clips": dict}
+    types = {
+        "valid_accuracy": float,
+        "rebuilt": list,
+        "data": dict,
+        "epoch_clips": dict,
+        "teachers": dict,
+    }
     for name, kind in types.items():
         if not isinstance(told.get(name, kind()), kind):
             raise TypeError(f"{name} is no {kind.__name__}")

@@ -243,4 +243,5 @@ def origin(checkpoint: Checkpoint, sources: Sequence[Source], path: Path) -> dic
         "trained on": trained.get("data"),
         "rebuilt audio in training": ", ".join(trained.get("rebuilt") or ()) or "none",
         "clips of a training epoch": trained.get("epoch_clips"),
+        "teachers, and digests of their weights": trained.get("teachers") or "none",
     }

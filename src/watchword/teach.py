@@ -11,7 +11,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +29,13 @@ class Teachers:
         models: Trained models, waveform ``(batch, samples)`` to logits ``(batch, classes)``, in
             eval mode.
         weight: Its part of the targets, in [0, 1); the rest is the label.
+        digests: Of the weights of each, by the path that settings name.
     """
 
-    def __init__(self, models: Sequence[nn.Module], weight: float) -> None:
-        self.models, self.weight = models, weight
+    def __init__(
+        self, models: Sequence[nn.Module], weight: float, digests: Mapping[str, str] | None = None
+    ) -> None:
+        self.models, self.weight, self.digests = models, weight, dict(digests or {})
 
     @torch.no_grad()
     def teach(self, waveforms: Tensor, targets: Tensor) -> Tensor:
@@ -66,7 +69,7 @@ def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.devic
     """
     if settings.distill is None:
         return Teachers([], 0.0)
-    models = []
+    models, digests = [], {}
     for path in settings.distill.teachers:
         trained = checkpoint.load(path)
         if tuple(trained.labels) != tuple(labels):
@@ -75,4 +78,5 @@ def teachers(settings: TrainSettings, labels: Sequence[str], device: torch.devic
                 f"outputs of this task, {', '.join(labels)}: choose teachers of the same task"
             )
         models.append(build.trained(as_trained(trained)).to(device))
-    return Teachers(models, settings.distill.weight)
+        digests[str(path)] = trained.digest
+    return Teachers(models, settings.distill.weight, digests)

@@ -318,6 +318,8 @@ class Run:
             "threads": torch.get_num_threads(),
             "compiled": fused.is_compiled(),
         }
+        if self.hearing.teachers.digests:
+            told["teachers"] = self.hearing.teachers.digests
         if any(self.shift):
             told[checkpoint.SHIFT] = self.shift
         checkpoint.save(
